@@ -1,0 +1,78 @@
+//! What lies between the engine and a network: the kernel, or the simulated one of the tests.
+
+use std::io;
+use std::net::IpAddr;
+
+use crate::clock::{Stamp, Time};
+
+/// Which way a frame went, seen from this host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// It left this host (`PACKET_OUTGOING`).
+    Sent,
+    /// It reached this host.
+    Received,
+}
+
+/// One captured frame, from its IP header on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// The kernel's own stamp. `None` when the kernel did not stamp it: never filled in by us.
+    pub stamp: Option<Stamp>,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Index of the interface it was captured on.
+    pub interface: u32,
+    /// The sender left the transport checksum for the hardware (`TP_STATUS_CSUMNOTREADY`), so it
+    /// says nothing yet.
+    pub checksum_pending: bool,
+    /// The bytes from the IP header on.
+    pub bytes: Vec<u8>,
+}
+
+/// Why [`Link::recv`] returned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wake {
+    /// A frame was captured.
+    Frame(Frame),
+    /// The given time came.
+    Timeout,
+    /// The user asked us to stop (SIGINT, SIGTERM, SIGHUP).
+    Interrupted,
+}
+
+/// Why a packet was not sent.
+#[derive(Debug)]
+pub enum SendError {
+    /// A local packet filter refused it (EPERM).
+    Firewall,
+    /// The kernel has no route for it (ENETUNREACH, EHOSTUNREACH, ENETDOWN, ...).
+    NoRoute(io::Error),
+    /// Anything else.
+    Other(io::Error),
+}
+
+/// A way to send IP packets and to see the frames that concern us.
+pub trait Link {
+    /// The monotonic clock.
+    fn now(&self) -> Time;
+
+    /// The wall clock, the one that [`Frame::stamp`] uses.
+    fn wall(&self) -> Stamp;
+
+    /// Sends one whole IP packet, header included. `scope` is the interface index of a link-local
+    /// IPv6 destination, else 0.
+    ///
+    /// # Errors
+    /// [`SendError`]: nothing left this host.
+    fn send(&mut self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError>;
+
+    /// Waits for the next frame, until `until` (`None`: for ever).
+    ///
+    /// # Errors
+    /// The capture itself failed.
+    fn recv(&mut self, until: Option<Time>) -> io::Result<Wake>;
+
+    /// Frames that the capture lost because we did not read fast enough.
+    fn capture_drops(&self) -> u64;
+}
