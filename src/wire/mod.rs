@@ -1,1 +1,12 @@
-//! TODO
+//! Bytes on the wire as values, and back: lossless both ways.
+//!
+//! Whatever parses is emitted again byte for byte, odd lengths, unknown options and malformed
+//! tails included, so that a capture is shown as it was and not as it should have been. Nothing
+//! here sees a socket or reads a clock.
+mod error;
+mod flags;
+mod seq;
+
+pub use error::WireError;
+pub use flags::Flags;
+pub use seq::SeqNumber;
