@@ -5,8 +5,10 @@
 //! here sees a socket or reads a clock.
 mod error;
 mod flags;
+mod options;
 mod seq;
 
 pub use error::WireError;
 pub use flags::Flags;
+pub use options::{Options, TcpOption};
 pub use seq::SeqNumber;
