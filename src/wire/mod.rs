@@ -3,20 +3,25 @@
 //! Whatever parses is emitted again byte for byte, odd lengths, unknown options and malformed
 //! tails included, so that a capture is shown as it was and not as it should have been. Nothing
 //! here sees a socket or reads a clock.
+
 mod checksum;
 mod error;
 mod flags;
+mod icmp;
 mod ip;
 mod options;
+mod packet;
 mod segment;
 mod seq;
 
 pub use error::WireError;
 pub use flags::Flags;
+pub use icmp::{IcmpMessage, Quote};
 pub use ip::{
     Extension, Fragment, IpHeader, IpVersion, Ipv4Header, Ipv6Header, PROTOCOL_ICMP,
     PROTOCOL_ICMPV6, PROTOCOL_TCP,
 };
 pub use options::{Options, TcpOption};
+pub use packet::{IpFields, Packet, Payload};
 pub use segment::Segment;
 pub use seq::SeqNumber;
