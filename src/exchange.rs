@@ -1,0 +1,276 @@
+//! What is known of one connection: the one thing that reports read.
+//!
+//! [`crate::observe`] fills it from captured frames. It holds no socket, no clock and no text for
+//! people beyond the wording of anomalies.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::clock::Stamp;
+use crate::tcp::StateSet;
+use crate::wire::{Flags, Options, SeqNumber};
+
+/// The two addresses and ports of a connection, seen from us.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Flow {
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's.
+    pub remote: SocketAddr,
+}
+
+/// One of the two ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum End {
+    /// Ours.
+    Local,
+    /// The other.
+    Peer,
+}
+
+impl End {
+    /// The one across.
+    pub fn other(self) -> End {
+        match self {
+            End::Local => End::Peer,
+            End::Peer => End::Local,
+        }
+    }
+}
+
+/// The answer to the question whether the port is open.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Verdict {
+    /// A SYN-ACK that acknowledges our SYN came.
+    Open,
+    /// A RST that acknowledges our SYN came.
+    Closed,
+    /// Silence, or an ICMP error that says: administratively prohibited.
+    Filtered,
+    /// Any other ICMP error.
+    Unreachable,
+}
+
+/// How the connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// Both FINs were sent and acknowledged.
+    InOrder,
+    /// An acceptable RST of the peer ended it.
+    ResetByPeer,
+    /// The peer acknowledged our FIN and never sent its own.
+    NoFin,
+    /// The peer never acknowledged our FIN.
+    NoAck,
+    /// We reset it without having closed.
+    Aborted,
+    /// There was no handshake.
+    NotAttempted,
+}
+
+/// Why a state is claimed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Basis {
+    /// A segment of that end proves it.
+    Seen,
+    /// The rules of RFC 9293 allow nothing else.
+    Inferred,
+    /// More than one state is possible.
+    Possible,
+}
+
+/// One end is known to be in another state, or in one of several.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StateChange {
+    /// When, in nanoseconds from the first frame.
+    pub t_ns: i64,
+    /// Which end.
+    pub end: End,
+    /// The states it may be in.
+    pub states: StateSet,
+    /// Why.
+    pub basis: Basis,
+    /// The segment that shows it: an index into [`Exchange::segments`].
+    pub segment: usize,
+}
+
+/// One captured segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SegmentRecord {
+    /// When, in nanoseconds from the first frame.
+    pub t_ns: i64,
+    /// Who sent it.
+    pub from: End,
+    /// The twelve flag bits.
+    pub flags: Flags,
+    /// SEG.SEQ.
+    pub seq: SeqNumber,
+    /// The acknowledgment field, whether or not ACK is set.
+    pub ack: SeqNumber,
+    /// The window field, unscaled.
+    pub window: u16,
+    /// Payload bytes.
+    pub len: usize,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// The options, in their order.
+    pub options: Options,
+}
+
+/// The handshake's numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HandshakeRecord {
+    /// Our initial sequence number.
+    pub isn: Option<SeqNumber>,
+    /// The peer's.
+    pub peer_isn: Option<SeqNumber>,
+    /// From our SYN to its SYN-ACK or RST, in nanoseconds between kernel stamps. `None` when there
+    /// was no answer, no stamp, or more than one SYN that it may answer.
+    pub rtt_ns: Option<u64>,
+    /// How often our SYN was sent.
+    pub syn_sent: u32,
+    /// Our third segment left.
+    pub completed: bool,
+}
+
+/// What the peer's first answer offered.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PeerRecord {
+    /// Its maximum segment size, bytes.
+    pub mss: Option<u16>,
+    /// Its window scale.
+    pub wscale: Option<u8>,
+    /// Selective acknowledgments permitted.
+    pub sack: bool,
+    /// TSval and TSecr.
+    pub timestamps: Option<(u32, u32)>,
+    /// The window field, bytes.
+    pub window: u16,
+    /// TTL or hop limit of the answer.
+    pub ttl: u8,
+    /// It accepted ECN.
+    pub ecn: bool,
+    /// All its options.
+    pub options: Options,
+}
+
+/// Data both ways.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DataRecord {
+    /// Bytes we sent, repeats not counted.
+    pub sent: u64,
+    /// Bytes that arrived in order.
+    pub received: u64,
+    /// From our SYN to the first byte received, nanoseconds.
+    pub first_byte_ns: Option<i64>,
+    /// The first bytes received, at most [`PREVIEW`].
+    pub preview: Vec<u8>,
+}
+
+/// How many received bytes are kept to be shown.
+pub const PREVIEW: usize = 64;
+
+/// How the connection was closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CloseRecord {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who sent the first FIN.
+    pub first: Option<End>,
+    /// From our FIN to its acknowledgment, nanoseconds; `None` when the FIN was sent twice.
+    pub fin_rtt_ns: Option<u64>,
+    /// From our FIN to the peer's, nanoseconds; `None` when the peer's came first.
+    pub peer_fin_ns: Option<u64>,
+}
+
+/// An ICMP error that quotes our SYN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IcmpRecord {
+    /// When, in nanoseconds from the first frame.
+    pub t_ns: i64,
+    /// ICMP type.
+    pub icmp_type: u8,
+    /// ICMP code.
+    pub code: u8,
+    /// Who sent it.
+    pub from: IpAddr,
+    /// nmap's word for it.
+    pub reason: &'static str,
+}
+
+/// Something out of the ordinary.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Anomaly {
+    /// A fixed word for programs.
+    pub id: &'static str,
+    /// When, in nanoseconds from the first frame.
+    pub t_ns: i64,
+    /// A sentence for people.
+    pub text: String,
+    /// The peer broke the rules of TCP (exit status 7).
+    pub misbehaviour: bool,
+}
+
+/// Everything known of one connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exchange {
+    /// The stamp of the first frame.
+    pub started: Option<Stamp>,
+    /// The verdict, `None` as long as nothing was sent.
+    pub verdict: Option<Verdict>,
+    /// nmap's word for why.
+    pub reason: Option<&'static str>,
+    /// The handshake.
+    pub handshake: HandshakeRecord,
+    /// The peer's answer.
+    pub peer: Option<PeerRecord>,
+    /// Data both ways.
+    pub data: DataRecord,
+    /// The close.
+    pub close: CloseRecord,
+    /// State changes of both ends, in order of time.
+    pub states: Vec<StateChange>,
+    /// All segments, in order of time.
+    pub segments: Vec<SegmentRecord>,
+    /// The ICMP error that decided.
+    pub icmp: Option<IcmpRecord>,
+    /// What was out of the ordinary, in order of time.
+    pub anomalies: Vec<Anomaly>,
+    /// From the first frame to the last, nanoseconds.
+    pub elapsed_ns: u64,
+}
+
+impl Exchange {
+    /// Nothing seen yet.
+    pub fn new() -> Exchange {
+        Exchange {
+            started: None,
+            verdict: None,
+            reason: None,
+            handshake: HandshakeRecord::default(),
+            peer: None,
+            data: DataRecord::default(),
+            close: CloseRecord {
+                outcome: Outcome::NotAttempted,
+                first: None,
+                fin_rtt_ns: None,
+                peer_fin_ns: None,
+            },
+            states: Vec::new(),
+            segments: Vec::new(),
+            icmp: None,
+            anomalies: Vec::new(),
+            elapsed_ns: 0,
+        }
+    }
+
+    /// The last claim about an end.
+    pub fn last_state(&self, end: End) -> Option<&StateChange> {
+        self.states.iter().rev().find(|change| change.end == end)
+    }
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Exchange::new()
+    }
+}

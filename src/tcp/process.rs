@@ -1,0 +1,370 @@
+//! SEGMENT ARRIVES: RFC 9293 3.10.7, its steps in its order.
+
+use crate::clock::Time;
+use crate::wire::{Flags, Options, Quote, Segment, TcpOption};
+
+use super::window::{
+    AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, sequence_acceptable,
+};
+use super::{Connection, Event, Negotiated, State};
+
+/// Whether a segment goes on to the next step.
+enum Step {
+    Continue,
+    Drop,
+}
+
+use Step::{Continue, Drop};
+
+impl Connection {
+    /// Handles a segment whose ports are ours and whose checksum is right.
+    pub fn on_segment(&mut self, now: Time, segment: &Segment) {
+        match self.state {
+            State::Closed => self.in_closed(segment),
+            State::Listen => self.in_listen(now, segment),
+            State::SynSent => self.in_syn_sent(now, segment),
+            _ => self.in_other_states(now, segment),
+        }
+    }
+
+    /// Whether this is the SYN-ACK that our SYN asked for (RFC 9293 3.10.7.3).
+    pub fn is_answered_by(&self, segment: &Segment) -> bool {
+        self.state == State::SynSent
+            && segment.flags.contains(Flags::SYN | Flags::ACK)
+            && !segment.flags.rst()
+            && ack_answers_syn(self.config.iss, self.snd.nxt, segment.ack)
+    }
+
+    /// Whether an ICMP error quotes our unanswered SYN (RFC 5927 4.1: check the number too).
+    pub fn is_quoted_by(&self, quote: &Quote) -> bool {
+        self.state == State::SynSent
+            && quote.src_port == self.config.local_port
+            && quote.dst_port == self.config.remote_port
+            && quote.seq == self.config.iss
+    }
+
+    /// RFC 9293 3.10.7.1.
+    fn in_closed(&mut self, segment: &Segment) {
+        if !segment.flags.rst() {
+            self.send_rst_for(segment);
+        }
+    }
+
+    /// RFC 9293 3.10.7.2.
+    fn in_listen(&mut self, now: Time, segment: &Segment) {
+        // First and second
+        if segment.flags.rst() {
+            return;
+        }
+        if segment.flags.ack() {
+            return self.send_rst_for(segment);
+        }
+        // Third
+        if segment.flags.syn() {
+            self.config.remote_port = segment.src_port;
+            self.receive_syn(segment);
+            self.snd.nxt = self.config.iss + 1;
+            self.answer_offer(segment);
+            self.send_syn_ack(now);
+            self.timer.start(now);
+        }
+        // Fourth: anything else is dropped.
+    }
+
+    /// RFC 9293 3.10.7.3.
+    fn in_syn_sent(&mut self, now: Time, segment: &Segment) {
+        // First, check the ACK bit
+        let acknowledged = segment.flags.ack();
+        if acknowledged && !ack_answers_syn(self.config.iss, self.snd.nxt, segment.ack) {
+            if !segment.flags.rst() && self.throttle.allows(now) {
+                self.send_rst_for(segment);
+            }
+            return;
+        }
+        // Second, check the RST bit: it counts only when it acknowledges our SYN.
+        if segment.flags.rst() {
+            if acknowledged {
+                self.event(Event::Reset);
+                self.enter_closed();
+            }
+            return;
+        }
+        // Third, security: not used. Fourth, check the SYN bit
+        if !segment.flags.syn() {
+            return; // Fifth
+        }
+        self.receive_syn(segment);
+        self.negotiated = Some(Negotiated::from_syns(&self.syn, segment));
+        if !acknowledged {
+            // Both opened at once: SYN-RECEIVED, our SYN goes out again with an ACK.
+            self.send_syn_ack(now);
+            self.timer.start(now);
+            return;
+        }
+        self.snd.una = segment.ack;
+        self.establish(segment);
+        self.send(now, Flags::ACK);
+        // "If there are other controls or text in the segment, continue at the sixth step".
+        let after_syn = Segment {
+            seq: segment.seq + 1,
+            flags: segment.flags.without(Flags::SYN),
+            ..segment.clone()
+        };
+        self.take_text_and_fin(now, &after_syn);
+    }
+
+    /// RFC 9293 3.10.7.4.
+    fn in_other_states(&mut self, now: Time, segment: &Segment) {
+        for step in [
+            Connection::check_sequence,
+            Connection::check_rst,
+            Connection::check_syn,
+            Connection::check_ack,
+        ] {
+            if let Drop = step(self, now, segment) {
+                return;
+            }
+        }
+        // Sixth: the urgent pointer is of no use to us.
+        self.take_text_and_fin(now, segment);
+    }
+
+    /// First, check the sequence number, after RFC 7323 5.3 has checked the timestamp.
+    fn check_sequence(&mut self, now: Time, segment: &Segment) -> Step {
+        if let Drop = self.check_timestamp(now, segment) {
+            return Drop;
+        }
+        let len = segment.seq_len();
+        // A bare FIN asks for no buffer: like Linux, take it at a window of zero.
+        let window = if segment.payload.is_empty() {
+            self.rcv.wnd.max(1)
+        } else {
+            self.rcv.wnd
+        };
+        if sequence_acceptable(self.rcv.nxt, window, segment.seq, len) || self.both_opened(segment)
+        {
+            return Continue;
+        }
+        if !segment.flags.rst() {
+            self.acknowledge_unacceptable(now, segment);
+        }
+        Drop
+    }
+
+    /// RFC 7323 5.3, R1 to R3 (PAWS), and 3.2: a segment without the agreed option is dropped.
+    fn check_timestamp(&mut self, now: Time, segment: &Segment) -> Step {
+        if !self.negotiated.is_some_and(|agreed| agreed.timestamps) || segment.flags.rst() {
+            return Continue;
+        }
+        let Some((val, _)) = segment.options.timestamps() else {
+            return Drop;
+        };
+        if (val.wrapping_sub(self.ts_recent) as i32) < 0 {
+            self.acknowledge_unacceptable(now, segment);
+            return Drop;
+        }
+        // SEG.SEQ =< Last.ACK.sent, which is RCV.NXT: we acknowledge at once.
+        if segment.seq.le(self.rcv.nxt) {
+            self.ts_recent = val;
+        }
+        Continue
+    }
+
+    /// An old segment means that our acknowledgment was lost; in TIME-WAIT that is how the peer's
+    /// repeated FIN is answered.
+    fn acknowledge_unacceptable(&mut self, now: Time, segment: &Segment) {
+        if self.state == State::SynReceived && segment.flags.syn() {
+            // Its SYN again: our SYN-ACK was lost.
+            self.send_syn_ack(now);
+        } else if self.throttle.allows(now) {
+            self.send(now, Flags::ACK);
+        }
+    }
+
+    /// Second, check the RST bit.
+    fn check_rst(&mut self, now: Time, segment: &Segment) -> Step {
+        if !segment.flags.rst() {
+            return Continue;
+        }
+        match judge_rst(self.rcv.nxt, self.rcv.wnd, segment.seq) {
+            RstJudgement::Reset if self.state == State::SynReceived && self.passive => {
+                self.return_to_listen();
+            }
+            RstJudgement::Reset => {
+                self.event(Event::Reset);
+                self.enter_closed();
+            }
+            RstJudgement::Challenge => self.challenge(now),
+            RstJudgement::Drop => {}
+        }
+        Drop
+    }
+
+    /// Third, security: not used. Fourth, check the SYN bit (RFC 5961 4.2).
+    fn check_syn(&mut self, now: Time, segment: &Segment) -> Step {
+        if !segment.flags.syn() {
+            return Continue;
+        }
+        if self.state == State::SynReceived {
+            if self.passive {
+                self.return_to_listen();
+                return Drop;
+            }
+            if self.both_opened(segment) {
+                return Continue;
+            }
+        }
+        self.challenge(now);
+        Drop
+    }
+
+    /// Fifth, check the ACK field.
+    fn check_ack(&mut self, now: Time, segment: &Segment) -> Step {
+        if !segment.flags.ack() {
+            return Drop;
+        }
+        if self.state == State::SynReceived {
+            if !ack_answers_syn(self.snd.una, self.snd.nxt, segment.ack) {
+                self.send_rst_for(segment);
+                return Drop;
+            }
+            self.establish(segment);
+        }
+        match judge_ack(self.snd.una, self.snd.nxt, self.snd.max_wnd, segment.ack) {
+            AckJudgement::Challenge => {
+                self.challenge(now);
+                return Drop;
+            }
+            AckJudgement::New => self.snd.una = segment.ack,
+            AckJudgement::Duplicate => {}
+        }
+        self.update_window(segment);
+        if self.fin_is_outstanding() && self.snd.una == self.snd.nxt {
+            self.timer.stop();
+            self.state = self.state.on_fin_acknowledged();
+            self.event(Event::CloseAcknowledged);
+        }
+        Continue
+    }
+
+    /// RFC 9293 3.10.7.4, fifth: SND.WND from a segment newer than the last that set it.
+    fn update_window(&mut self, segment: &Segment) {
+        let newer = self.snd.wl1.lt(segment.seq)
+            || (self.snd.wl1 == segment.seq && self.snd.wl2.le(segment.ack));
+        if newer && self.snd.una.le(segment.ack) {
+            self.set_window(segment, self.peer_shift());
+        }
+    }
+
+    /// Seventh, process the segment text; eighth, check the FIN bit.
+    fn take_text_and_fin(&mut self, now: Time, segment: &Segment) {
+        if !matches!(
+            self.state,
+            State::Established | State::FinWait1 | State::FinWait2
+        ) {
+            // In the others the peer has closed: nothing new can follow. Its FIN again is outside
+            // the window and was answered there.
+            return;
+        }
+        let len = segment.payload.len() as u32;
+        let seen = self.rcv.nxt.diff(segment.seq);
+        let is_in_order = seen >= 0 && seen.unsigned_abs() <= len;
+        if !is_in_order {
+            // A hole before it: the acknowledgment says where (RFC 9293 3.10.7.4, seventh).
+            return self.send(now, Flags::ACK);
+        }
+        let fresh = len - seen.unsigned_abs();
+        let taken = fresh.min(self.rcv.wnd);
+        self.rcv.nxt += taken;
+        let closes = segment.flags.fin() && taken == fresh;
+        if closes {
+            self.rcv.nxt += 1;
+            self.state = self.state.on_fin_received();
+        }
+        if taken > 0 || closes || fresh > taken {
+            self.send(now, Flags::ACK);
+        }
+        if closes {
+            self.event(Event::PeerClosed);
+        }
+    }
+
+    /// RFC 5961: says where we are; only a peer that really lost the connection answers with an
+    /// exact RST.
+    fn challenge(&mut self, now: Time) {
+        if self.throttle.allows(now) {
+            self.send(now, Flags::ACK);
+        }
+    }
+
+    /// RFC 9293 figure 8: after a simultaneous open the peer's SYN-ACK repeats its SYN, which lies
+    /// before the window, and carries the ACK that establishes.
+    fn both_opened(&self, segment: &Segment) -> bool {
+        self.state == State::SynReceived
+            && !self.passive
+            && segment.flags.contains(Flags::SYN | Flags::ACK)
+            && segment.seq + 1 == self.rcv.nxt
+    }
+
+    fn receive_syn(&mut self, segment: &Segment) {
+        self.rcv.nxt = segment.seq + 1;
+        if let Some((val, _)) = segment.options.timestamps() {
+            self.ts_recent = val;
+        }
+        self.state = self.state.on_syn_received();
+    }
+
+    /// A SYN-ACK may carry only those of these options that the SYN offered (RFC 7323 2.2, 3.2;
+    /// RFC 2018 2).
+    fn answer_offer(&mut self, syn: &Segment) {
+        let offered = |option: &&TcpOption| match option {
+            TcpOption::WindowScale(_) => syn.options.window_scale().is_some(),
+            TcpOption::Timestamps { .. } => syn.options.timestamps().is_some(),
+            TcpOption::SackPermitted => syn.options.sack_permitted(),
+            _ => true,
+        };
+        self.offer = Options::from(
+            self.config
+                .options
+                .iter()
+                .filter(offered)
+                .cloned()
+                .collect::<Vec<_>>(),
+        )
+        .padded();
+        let answer = Segment {
+            options: self.offer.clone(),
+            ..Segment::default()
+        };
+        self.negotiated = Some(Negotiated::from_syns(syn, &answer));
+    }
+
+    fn establish(&mut self, segment: &Segment) {
+        self.state = self.state.on_syn_acknowledged();
+        self.snd.una = segment.ack;
+        // The window of a segment with SYN is never scaled (RFC 7323 2.2).
+        let shift = if segment.flags.syn() {
+            0
+        } else {
+            self.peer_shift()
+        };
+        self.set_window(segment, shift);
+        self.timer.stop();
+        self.event(Event::Established);
+    }
+
+    fn set_window(&mut self, segment: &Segment, shift: u8) {
+        self.snd.wnd = u32::from(segment.window) << shift;
+        self.snd.max_wnd = self.snd.max_wnd.max(self.snd.wnd);
+        self.snd.wl1 = segment.seq;
+        self.snd.wl2 = segment.ack;
+    }
+
+    fn return_to_listen(&mut self) {
+        self.timer.stop();
+        self.state = State::Listen;
+        self.snd.nxt = self.config.iss;
+        self.snd.una = self.config.iss;
+        self.negotiated = None;
+    }
+}
