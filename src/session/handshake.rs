@@ -1,0 +1,214 @@
+//! One connection by hand: handshake, the requested end, and nothing left open on the peer.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::clock::Time;
+use crate::tcp::{Config, Connection, Event, Schedule, State};
+use crate::wire::{Quote, Segment};
+
+/// How to end the connection (`--end`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum End {
+    /// Complete the handshake and close with a FIN sequence, down to TIME-WAIT.
+    Fin,
+    /// Complete the handshake, then RST.
+    Rst,
+    /// RST instead of the third segment: a half-open probe.
+    SynRst,
+    /// Stay ESTABLISHED for `--hold`, then close like `fin`.
+    Hold,
+    /// Answer the SYN-ACK with nothing; RST at the end of `--hold`.
+    None,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            End::Fin => "fin",
+            End::Rst => "rst",
+            End::SynRst => "syn-rst",
+            End::Hold => "hold",
+            End::None => "none",
+        })
+    }
+}
+
+/// What the user wants done after the SYN-ACK.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Course {
+    /// The end.
+    pub end: End,
+    /// How long `hold` and `none` wait.
+    pub hold: Duration,
+}
+
+/// Where the session stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// The connection's own timer runs.
+    Connected,
+    /// ESTABLISHED until then, then close.
+    Holding(Time),
+    /// The SYN-ACK stays unanswered until then, then RST.
+    Withholding(Time),
+    /// Our FIN is acknowledged; the peer's must come until then.
+    AwaitingFin(Time),
+    /// Over. What the peer sent before it knew may still arrive until then.
+    Lingering(Time),
+    /// Nothing more to send or to hear.
+    Done,
+}
+
+/// A probe of one port: a [`Connection`] and what to do with it.
+#[derive(Debug)]
+pub struct Handshake {
+    connection: Connection,
+    course: Course,
+    schedule: Schedule,
+    phase: Phase,
+    opened: Time,
+    /// From our SYN to its answer, as this program saw it: how long to linger, never reported.
+    round_trip: Duration,
+}
+
+impl Handshake {
+    /// A session that has sent nothing yet.
+    pub fn new(config: Config, course: Course) -> Handshake {
+        Handshake {
+            schedule: config.schedule,
+            connection: Connection::new(config),
+            course,
+            phase: Phase::Connected,
+            opened: Time::default(),
+            round_trip: Duration::ZERO,
+        }
+    }
+
+    /// Sends the SYN.
+    pub fn start(&mut self, now: Time) {
+        self.opened = now;
+        self.connection.open(now);
+    }
+
+    /// A segment from the peer.
+    pub fn on_segment(&mut self, now: Time, segment: &Segment) {
+        if self.connection.is_answered_by(segment) {
+            self.round_trip = now - self.opened;
+            match self.course.end {
+                End::SynRst => return self.abort(now),
+                End::None => {
+                    if self.phase == Phase::Connected {
+                        self.connection.withhold();
+                        self.phase = Phase::Withholding(now + self.course.hold);
+                    }
+                    return;
+                }
+                End::Fin | End::Rst | End::Hold => {}
+            }
+        }
+        self.connection.on_segment(now, segment);
+        self.follow_events(now);
+    }
+
+    /// An ICMP error whose quote has our addresses and ports.
+    ///
+    /// It decides only while our SYN is unanswered and is the very segment quoted. Later, an ICMP
+    /// error is a hint at most (RFC 5927 5.2): it must not break an established connection.
+    pub fn on_icmp(&mut self, quote: &Quote) {
+        if self.phase == Phase::Connected && self.connection.is_quoted_by(quote) {
+            self.connection.withhold();
+            self.phase = Phase::Done;
+        }
+    }
+
+    /// Looks at the timers. A spurious call is harmless.
+    pub fn on_timeout(&mut self, now: Time) {
+        match self.phase {
+            Phase::Holding(until) if now >= until => self.close(now),
+            Phase::Withholding(until) | Phase::AwaitingFin(until) if now >= until => {
+                self.abort(now);
+            }
+            Phase::Lingering(until) if now >= until => self.phase = Phase::Done,
+            Phase::Connected => {
+                self.connection.on_timeout(now);
+                self.follow_events(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Stops at once: resets what is open on the peer.
+    pub fn interrupt(&mut self, now: Time) {
+        if !matches!(self.phase, Phase::Lingering(_) | Phase::Done) {
+            self.abort(now);
+        }
+    }
+
+    /// The next segment to send.
+    pub fn poll_transmit(&mut self) -> Option<Segment> {
+        self.connection.poll_transmit()
+    }
+
+    /// When [`Handshake::on_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        match self.phase {
+            Phase::Connected => self.connection.poll_timeout(),
+            Phase::Holding(until)
+            | Phase::Withholding(until)
+            | Phase::AwaitingFin(until)
+            | Phase::Lingering(until) => Some(until),
+            Phase::Done => None,
+        }
+    }
+
+    /// Whether the probe is over.
+    pub fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    fn follow_events(&mut self, now: Time) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::Established => match self.course.end {
+                    End::Rst => self.abort(now),
+                    End::Hold => self.phase = Phase::Holding(now + self.course.hold),
+                    _ => self.close(now),
+                },
+                Event::PeerClosed => self.close(now),
+                Event::CloseAcknowledged => {
+                    self.phase = Phase::AwaitingFin(now + self.schedule.total());
+                }
+                Event::GaveUp => self.abort(now),
+                Event::Reset => self.phase = Phase::Done,
+            }
+        }
+        if self.phase != Phase::Done && self.is_over() {
+            self.phase = Phase::Done;
+        }
+    }
+
+    /// Both FINs are acknowledged. While lingering, CLOSED is where we are on purpose.
+    fn is_over(&self) -> bool {
+        match self.connection.state() {
+            State::TimeWait => true,
+            State::Closed => !matches!(self.phase, Phase::Lingering(_)),
+            _ => false,
+        }
+    }
+
+    fn close(&mut self, now: Time) {
+        if self.connection.state() == State::Closed {
+            return;
+        }
+        self.phase = Phase::Connected;
+        self.connection.close(now);
+    }
+
+    /// RST, then one round trip more behind the guard: what the peer sent before the RST reached
+    /// it would otherwise meet the kernel, which would answer it in our name.
+    fn abort(&mut self, now: Time) {
+        self.connection.abort(now);
+        self.phase = Phase::Lingering(now + self.round_trip);
+    }
+}
