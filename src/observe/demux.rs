@@ -1,0 +1,102 @@
+//! Which frames concern a connection, and whether their checksums hold.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::exchange::{End, Flow};
+use crate::link::{Direction, Frame};
+use crate::wire::{IcmpMessage, Packet, Payload, Quote, Segment};
+
+/// A frame that concerns a connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// One of its segments.
+    Segment {
+        /// Who sent it.
+        from: End,
+        /// TTL or hop limit.
+        ttl: u8,
+        /// The segment.
+        segment: Segment,
+        /// Its checksum is right, or still left to the hardware.
+        intact: bool,
+    },
+    /// A TCP header that cannot be read, from an address of the connection.
+    Malformed {
+        /// What is wrong with it.
+        error: String,
+    },
+    /// An ICMP error that quotes one of our segments.
+    Icmp {
+        /// Who sent it.
+        from: IpAddr,
+        /// The message.
+        message: IcmpMessage,
+        /// The segment it quotes.
+        quote: Quote,
+    },
+}
+
+impl Flow {
+    /// What `packet` is to this connection, if anything.
+    ///
+    /// On loopback each frame is captured leaving and arriving: of ours the first counts, of the
+    /// peer's the second.
+    pub fn subject(&self, frame: &Frame, packet: &Packet) -> Option<Subject> {
+        let (src, dst) = (packet.ip.src(), packet.ip.dst());
+        match &packet.payload {
+            Payload::Tcp(segment) => {
+                let from = self.sender(
+                    SocketAddr::new(src, segment.src_port),
+                    SocketAddr::new(dst, segment.dst_port),
+                )?;
+                let expected = match from {
+                    End::Local => Direction::Sent,
+                    End::Peer => Direction::Received,
+                };
+                if frame.direction != expected {
+                    return None;
+                }
+                Some(Subject::Segment {
+                    from,
+                    ttl: packet.ip.ttl(),
+                    intact: frame.checksum_pending || segment.checksum_ok(src, dst),
+                    segment: segment.clone(),
+                })
+            }
+            Payload::Icmp(message) if frame.direction == Direction::Received => {
+                let quote = message.quote()?;
+                let ours = quote.src == self.local.ip()
+                    && quote.dst == self.remote.ip()
+                    && quote.src_port == self.local.port()
+                    && quote.dst_port == self.remote.port();
+                ours.then(|| Subject::Icmp {
+                    from: src,
+                    message: message.clone(),
+                    quote,
+                })
+            }
+            Payload::Malformed { error, .. }
+                if frame.direction == Direction::Received
+                    && src == self.remote.ip()
+                    && dst == self.local.ip() =>
+            {
+                Some(Subject::Malformed {
+                    error: error.to_string(),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn sender(&self, src: SocketAddr, dst: SocketAddr) -> Option<End> {
+        // Scope ids and flow labels are no part of what a packet says.
+        let same = |a: SocketAddr, b: SocketAddr| a.ip() == b.ip() && a.port() == b.port();
+        if same(src, self.local) && same(dst, self.remote) {
+            Some(End::Local)
+        } else if same(src, self.remote) && same(dst, self.local) {
+            Some(End::Peer)
+        } else {
+            None
+        }
+    }
+}
