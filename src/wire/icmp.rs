@@ -222,3 +222,209 @@ fn reason_v6(icmp_type: u8, code: u8) -> &'static str {
         _ => "unknown-response",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{PROHIBITED_V4, PROHIBITED_V6, SYN_V4, SYN_V6, hex};
+    use super::*;
+
+    fn prohibited(version: IpVersion) -> IcmpMessage {
+        let bytes = match version {
+            IpVersion::V4 => hex(PROHIBITED_V4)[20..].to_vec(),
+            IpVersion::V6 => hex(PROHIBITED_V6)[40..].to_vec(),
+        };
+        let message = IcmpMessage::parse(version, &bytes).unwrap();
+        assert_eq!(message.emit(), bytes);
+        message
+    }
+
+    fn message(version: IpVersion, icmp_type: u8, code: u8) -> IcmpMessage {
+        IcmpMessage {
+            version,
+            icmp_type,
+            code,
+            checksum: 0,
+            rest: [0; 4],
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_real_error_tells_which_segment_it_is_about() {
+        let quote = prohibited(IpVersion::V4).quote().unwrap();
+        assert_eq!(quote.src.to_string(), "192.0.2.1");
+        assert_eq!(quote.dst.to_string(), "192.0.2.2");
+        assert_eq!((quote.src_port, quote.dst_port), (36_118, 7));
+        assert_eq!((quote.seq, quote.ttl), (SeqNumber(371_694_181), 64));
+        assert_eq!(quote.transport.len(), 40);
+        let quote = prohibited(IpVersion::V6).quote().unwrap();
+        assert_eq!(quote.src.to_string(), "2001:db8::1");
+        assert_eq!((quote.src_port, quote.dst_port), (47_982, 7));
+        assert_eq!(quote.seq, SeqNumber(4_201_292_719));
+    }
+
+    #[test]
+    fn the_checksum_of_a_real_error_is_computed_and_checked() {
+        for (version, src, dst) in [
+            (IpVersion::V4, "192.0.2.2", "192.0.2.1"),
+            (IpVersion::V6, "2001:db8::2", "2001:db8::1"),
+        ] {
+            let (src, dst) = (src.parse().unwrap(), dst.parse().unwrap());
+            let message = prohibited(version);
+            assert!(message.checksum_ok(src, dst));
+            let wrong = IcmpMessage {
+                checksum: 0,
+                ..message.clone()
+            };
+            assert!(!wrong.checksum_ok(src, dst));
+            assert_eq!(wrong.with_checksum(src, dst), message);
+        }
+    }
+
+    #[test]
+    fn a_quote_needs_eight_bytes_of_tcp() {
+        for (version, header_len) in [(IpVersion::V4, 20), (IpVersion::V6, 40)] {
+            let whole = prohibited(version);
+            for len in 0..=whole.body.len() {
+                let cut = IcmpMessage {
+                    body: whole.body[..len].to_vec(),
+                    ..whole.clone()
+                };
+                let transport = cut.quote().map(|quote| quote.transport.len());
+                let expected = len.checked_sub(header_len).filter(|left| *left >= 8);
+                assert_eq!(transport, expected, "{version:?} cut to {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quote_with_ip_options_or_extension_headers_is_found() {
+        let mut body = hex(SYN_V4);
+        body[0] = 0x46;
+        body.splice(20..20, [1, 1, 1, 0]);
+        let mut error = message(IpVersion::V4, 11, 0);
+        error.body = body;
+        assert_eq!(error.quote().unwrap().seq, SeqNumber(326_362_784));
+
+        let mut body = hex(SYN_V6);
+        body[5] += 8;
+        body[6] = 60;
+        body.splice(40..40, [6, 0, 1, 4, 0, 0, 0, 0]);
+        let mut error = message(IpVersion::V6, 3, 0);
+        error.body = body;
+        assert_eq!(error.quote().unwrap().seq, SeqNumber(250_789_477));
+    }
+
+    #[test]
+    fn other_protocols_later_fragments_and_the_other_version_are_no_quote() {
+        let whole = prohibited(IpVersion::V4);
+        assert!(whole.quote().is_some());
+        let mut udp = whole.clone();
+        udp.body[9] = 17;
+        assert_eq!(udp.quote(), None);
+        let mut later = whole.clone();
+        later.body[7] = 1;
+        assert_eq!(later.quote(), None);
+        let mut first = whole;
+        first.body[6] |= 0x20;
+        assert!(first.quote().is_some());
+        let mut crossed = prohibited(IpVersion::V6);
+        crossed.body = hex(SYN_V4);
+        assert_eq!(crossed.quote(), None);
+    }
+
+    #[test]
+    fn a_total_length_garbled_on_the_way_does_not_hide_the_quote() {
+        let mut error = prohibited(IpVersion::V4);
+        for total in [[0, 0], [0, 8], [0x3c, 0], [0, 40]] {
+            error.body[2..4].copy_from_slice(&total);
+            assert!(error.quote().is_some());
+        }
+    }
+
+    #[test]
+    fn only_errors_quote() {
+        for (version, errors) in [
+            (IpVersion::V4, &[3, 4, 5, 11, 12][..]),
+            (IpVersion::V6, &[1, 2, 3, 4][..]),
+        ] {
+            for icmp_type in 0..=255 {
+                let mut message = prohibited(version);
+                message.icmp_type = icmp_type;
+                let expected = errors.contains(&icmp_type);
+                assert_eq!(message.is_error(), expected);
+                assert_eq!(message.quote().is_some(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn an_extension_structure_is_no_part_of_the_quote() {
+        let mut error = prohibited(IpVersion::V4);
+        error.body.resize(128, 0);
+        error.body.extend(hex("2000 dfff 0008 0101 0000 1000"));
+        error.rest[1] = 32;
+        assert_eq!(error.quote().unwrap().transport.len(), 108);
+        error.rest[1] = 255;
+        assert_eq!(error.quote().unwrap().transport.len(), 120);
+        error.rest[1] = 3;
+        assert_eq!(error.quote().unwrap().transport.len(), 120);
+    }
+
+    #[test]
+    fn a_message_below_eight_bytes_is_an_error() {
+        let bytes = [3, 13, 0, 0, 0, 0, 0, 0];
+        for len in 0..8 {
+            assert!(IcmpMessage::parse(IpVersion::V4, &bytes[..len]).is_err());
+        }
+        assert!(IcmpMessage::parse(IpVersion::V4, &bytes).is_ok());
+    }
+
+    #[test]
+    fn reasons_are_the_words_of_nmap() {
+        let v4 = |code| message(IpVersion::V4, 3, code).reason();
+        assert_eq!(v4(0), "net-unreach");
+        assert_eq!(v4(1), "host-unreach");
+        assert_eq!(v4(2), "proto-unreach");
+        assert_eq!(v4(3), "port-unreach");
+        for code in [4, 5, 6, 7, 8, 11, 12, 14, 15, 255] {
+            assert_eq!(v4(code), "dest-unreach");
+        }
+        assert_eq!(v4(9), "net-prohibited");
+        assert_eq!(v4(10), "host-prohibited");
+        assert_eq!(v4(13), "admin-prohibited");
+        let v4 = |icmp_type| message(IpVersion::V4, icmp_type, 0).reason();
+        assert_eq!(v4(4), "source-quench");
+        assert_eq!(v4(5), "redirect");
+        assert_eq!(v4(11), "time-exceeded");
+        assert_eq!(v4(12), "param-problem");
+        assert_eq!(v4(200), "unknown-response");
+
+        let v6 = |code| message(IpVersion::V6, 1, code).reason();
+        assert_eq!(v6(0), "no-route");
+        assert_eq!(v6(1), "admin-prohibited");
+        assert_eq!(v6(2), "beyond-scope");
+        assert_eq!(v6(3), "host-unreach");
+        assert_eq!(v6(4), "port-unreach");
+        assert_eq!(v6(5), "admin-prohibited");
+        assert_eq!(v6(6), "reject-route");
+        assert_eq!(v6(7), "dest-unreach");
+        let v6 = |icmp_type| message(IpVersion::V6, icmp_type, 0).reason();
+        assert_eq!(v6(2), "packet-too-big");
+        assert_eq!(v6(3), "time-exceeded");
+        assert_eq!(v6(4), "param-problem");
+        assert_eq!(v6(200), "unknown-response");
+    }
+
+    #[test]
+    fn exactly_the_administrative_codes_are_prohibited() {
+        let codes = |version, icmp_type| -> Vec<u8> {
+            (0..=255)
+                .filter(|code| message(version, icmp_type, *code).prohibited())
+                .collect()
+        };
+        assert_eq!(codes(IpVersion::V4, 3), [9, 10, 13]);
+        assert_eq!(codes(IpVersion::V6, 1), [1]);
+        assert!(codes(IpVersion::V4, 1).is_empty() && codes(IpVersion::V6, 3).is_empty());
+    }
+}

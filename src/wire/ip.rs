@@ -502,3 +502,210 @@ pub(super) fn mapped(addr: IpAddr) -> Ipv6Addr {
         IpAddr::V6(addr) => addr,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{PROHIBITED_V4, REPORT_V6, SYN_V4, SYN_V6, hex};
+    use super::*;
+
+    const WHOLE: &str = "00000000000000";
+
+    /// An IPv6 packet whose first next header is `first`, followed by `after`.
+    fn v6(first: u8, after: &str) -> Vec<u8> {
+        let after = hex(after);
+        let mut bytes = hex(SYN_V6)[..40].to_vec();
+        bytes[4..6].copy_from_slice(&u16::try_from(after.len()).unwrap().to_be_bytes());
+        bytes[6] = first;
+        bytes.extend(after);
+        bytes
+    }
+
+    fn parse_v6(bytes: &[u8]) -> (Ipv6Header, usize) {
+        let (header, len) = Ipv6Header::parse(bytes).unwrap();
+        assert_eq!(header.emit(), bytes[..len]);
+        (header, len)
+    }
+
+    fn kinds(header: &Ipv6Header) -> Vec<u8> {
+        header.extensions.iter().map(|it| it.kind).collect()
+    }
+
+    #[test]
+    fn a_real_ipv4_header_is_read_field_by_field() {
+        let bytes = hex(SYN_V4);
+        let (header, len) = Ipv4Header::parse(&bytes).unwrap();
+        let expected = Ipv4Header {
+            dscp: 0,
+            ecn: 0,
+            total_length: 60,
+            identification: 60_506,
+            flags: Ipv4Header::DF,
+            fragment_offset: 0,
+            ttl: 64,
+            protocol: 6,
+            checksum: 0xca5d,
+            src: [192, 0, 2, 1].into(),
+            dst: [192, 0, 2, 2].into(),
+            options: Vec::new(),
+        };
+        assert_eq!((&header, len), (&expected, 20));
+        assert_eq!(header.emit(), bytes[..20]);
+        assert!(header.df() && !header.mf() && header.checksum_ok());
+        let wrong = Ipv4Header {
+            checksum: 1,
+            ..header
+        };
+        assert!(!wrong.checksum_ok());
+        assert_eq!(wrong.with_checksum(), expected);
+    }
+
+    #[test]
+    fn the_traffic_class_splits_into_dscp_and_ecn() {
+        let (header, _) = Ipv4Header::parse(&hex(PROHIBITED_V4)).unwrap();
+        assert_eq!((header.dscp, header.ecn), (48, 0));
+        let mut bytes = hex(SYN_V6);
+        bytes[..4].copy_from_slice(&[0x6b, 0xbf, 0x55, 0xc3]);
+        let (header, _) = parse_v6(&bytes);
+        assert_eq!((header.dscp, header.ecn), (46, 3));
+        assert_eq!(header.flow_label, 0xf_55c3);
+    }
+
+    #[test]
+    fn a_real_ipv6_header_is_read_field_by_field() {
+        let (header, len) = parse_v6(&hex(SYN_V6));
+        let expected = Ipv6Header {
+            dscp: 0,
+            ecn: 0,
+            flow_label: 0xf_55c3,
+            payload_length: 40,
+            next_header: 6,
+            hop_limit: 64,
+            src: "2001:db8::1".parse().unwrap(),
+            dst: "2001:db8::2".parse().unwrap(),
+            extensions: Vec::new(),
+        };
+        assert_eq!((header, len), (expected, 40));
+    }
+
+    #[test]
+    fn ipv4_options_are_kept() {
+        let mut bytes = hex(SYN_V4)[..20].to_vec();
+        bytes[0] = 0x47;
+        bytes.extend(hex("0103 0744 ffff 0000"));
+        let (header, len) = Ipv4Header::parse(&bytes).unwrap();
+        assert_eq!((header.options.len(), len), (8, 28));
+        assert_eq!(header.emit(), bytes);
+    }
+
+    #[test]
+    fn an_ipv4_header_that_does_not_fit_is_an_error() {
+        let mut bytes = hex(SYN_V4)[..20].to_vec();
+        let truncated = |needed, available| WireError::Truncated {
+            what: "IPv4 header",
+            needed,
+            available,
+        };
+        assert_eq!(Ipv4Header::parse(&bytes[..19]), Err(truncated(20, 19)));
+        bytes[0] = 0x46;
+        assert_eq!(Ipv4Header::parse(&bytes), Err(truncated(24, 20)));
+        bytes[0] = 0x44;
+        let short = WireError::HeaderLength {
+            what: "IPv4 header",
+            bytes: 16,
+        };
+        assert_eq!(Ipv4Header::parse(&bytes), Err(short));
+    }
+
+    #[test]
+    fn another_version_is_an_error() {
+        assert_eq!(IpHeader::parse(&[0x50]), Err(WireError::Version(5)));
+        let (v4, v6) = (hex(SYN_V4), hex(SYN_V6));
+        assert_eq!(Ipv4Header::parse(&v6), Err(WireError::Version(6)));
+        assert_eq!(Ipv6Header::parse(&v4), Err(WireError::Version(4)));
+        assert!(IpHeader::parse(&[]).is_err());
+    }
+
+    #[test]
+    fn a_real_hop_by_hop_header_is_walked() {
+        let bytes = hex(REPORT_V6);
+        let (header, len) = parse_v6(&bytes);
+        assert_eq!((len, kinds(&header)), (48, vec![HOP_BY_HOP]));
+        assert_eq!(header.protocol(), PROTOCOL_ICMPV6);
+    }
+
+    #[test]
+    fn every_extension_header_has_its_own_length_rule() {
+        // Hop-by-hop (8), destination (16), routing (24), authentication (24), fragment (8), TCP.
+        let chain = [
+            "3c00010400000000",
+            "2b01010c000000000000000000000000",
+            "330200000000000020010db8000000000000000000000009",
+            "2c040000000001000000000100112233445566778899aabb",
+            "060000000a0b0c0d",
+            "c31c1f90",
+        ]
+        .concat();
+        let (header, len) = parse_v6(&v6(HOP_BY_HOP, &chain));
+        let expected = [HOP_BY_HOP, DESTINATION, ROUTING, AUTHENTICATION, FRAGMENT];
+        assert_eq!(kinds(&header), expected);
+        assert_eq!((header.protocol(), len), (PROTOCOL_TCP, 40 + 80));
+    }
+
+    #[test]
+    fn an_extension_header_that_does_not_fit_ends_the_walk() {
+        let chain = format!("3c{WHOLE}06010104000000");
+        let (header, len) = parse_v6(&v6(HOP_BY_HOP, &chain));
+        assert_eq!((kinds(&header), len), (vec![HOP_BY_HOP], 48));
+        assert_eq!(header.protocol(), DESTINATION);
+    }
+
+    #[test]
+    fn the_walk_stays_within_the_payload_length() {
+        let mut bytes = v6(HOP_BY_HOP, &format!("3c{WHOLE}06{WHOLE}"));
+        bytes[5] = 12;
+        let (header, len) = parse_v6(&bytes);
+        assert_eq!((header.protocol(), len), (DESTINATION, 48));
+    }
+
+    #[test]
+    fn the_walk_ends_at_an_unknown_next_header() {
+        let (header, len) = parse_v6(&v6(50, &format!("06{WHOLE}")));
+        assert_eq!((header.protocol(), len), (50, 40));
+    }
+
+    #[test]
+    fn no_header_is_read_behind_a_later_fragment() {
+        let (header, len) = parse_v6(&v6(FRAGMENT, &format!("3c00000900000007 06{WHOLE}")));
+        assert_eq!((kinds(&header), len), (vec![FRAGMENT], 48));
+        let ip = IpHeader::V6(header);
+        let expected = Fragment {
+            offset: 1,
+            more: true,
+            id: 7,
+        };
+        assert_eq!((ip.fragment(), ip.is_partial()), (Some(expected), true));
+        assert_eq!(ip.protocol(), DESTINATION);
+    }
+
+    #[test]
+    fn an_atomic_fragment_is_whole() {
+        let (header, _) = parse_v6(&v6(FRAGMENT, "0600000000000007"));
+        let ip = IpHeader::V6(header);
+        assert!(ip.fragment().is_some_and(Fragment::is_whole));
+        assert!(!ip.is_partial());
+    }
+
+    #[test]
+    fn ipv4_fragments_are_told_by_offset_or_more_fragments() {
+        let mut bytes = hex(SYN_V4);
+        let mut fragment = |field: [u8; 2]| {
+            bytes[6..8].copy_from_slice(&field);
+            let (ip, _) = IpHeader::parse(&bytes).unwrap();
+            ip.fragment().map(|it| (it.offset, it.more, it.id))
+        };
+        assert_eq!(fragment([0x40, 0]), None);
+        assert_eq!(fragment([0x20, 0]), Some((0, true, 60_506)));
+        assert_eq!(fragment([0x00, 5]), Some((5, false, 60_506)));
+        assert_eq!(fragment([0x3f, 0xff]), Some((0x1fff, true, 60_506)));
+    }
+}

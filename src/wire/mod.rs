@@ -11,6 +11,10 @@ mod icmp;
 mod ip;
 mod options;
 mod packet;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod samples;
 mod segment;
 mod seq;
 

@@ -405,3 +405,166 @@ impl fmt::Display for Options {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::hex;
+    use super::*;
+
+    fn parse(text: &str) -> Options {
+        let bytes = hex(text);
+        let options = Options::parse(&bytes);
+        assert_eq!(options.emit(), bytes, "{text}");
+        assert_eq!(options.len(), bytes.len(), "{text}");
+        options
+    }
+
+    fn other(kind: u8, data: &str) -> TcpOption {
+        let data = hex(data);
+        TcpOption::Other { kind, data }
+    }
+
+    #[test]
+    fn every_known_option_is_read() {
+        let options = parse("020405b4 0402 080a0000000100000002 01 030307 22040000 0000");
+        assert_eq!(options.mss(), Some(1460));
+        assert!(options.sack_permitted() && !options.malformed());
+        assert_eq!(options.timestamps(), Some((1, 2)));
+        assert_eq!(options.window_scale(), Some(7));
+        assert_eq!(options.fast_open(), None);
+        assert_eq!(parse("2202").fast_open(), Some(&[][..]));
+        assert_eq!(parse("220601020304").fast_open(), Some(&[1, 2, 3, 4][..]));
+        let sack = parse("0512 0000000100000002 ffffffff00000003");
+        let blocks = [(1, 2), (u32::MAX, 3)].map(|(l, r)| (SeqNumber(l), SeqNumber(r)));
+        assert_eq!(sack.sack_blocks(), blocks);
+    }
+
+    #[test]
+    fn absent_options_are_absent() {
+        let options = parse("");
+        assert!(options.is_empty() && options.sack_blocks().is_empty());
+        assert!(!options.sack_permitted() && !options.malformed());
+        assert_eq!((options.mss(), options.window_scale()), (None, None));
+        assert_eq!((options.timestamps(), options.fast_open()), (None, None));
+    }
+
+    #[test]
+    fn the_first_of_repeated_options_counts() {
+        assert_eq!(parse("02040001 02040002").mss(), Some(1));
+    }
+
+    #[test]
+    fn a_known_kind_with_another_length_is_kept_as_other() {
+        for (text, kind, data) in [
+            ("0206 01020304", 2, "01020304"),
+            ("0302", 3, ""),
+            ("0304 0101", 3, "0101"),
+            ("0403 aa", 4, "aa"),
+            ("0502", 5, ""),
+            ("0506 00000001", 5, "00000001"),
+            ("0808 010203040506", 8, "010203040506"),
+            ("2203 aa", 34, "aa"),
+            ("2204 aabb", 34, "aabb"),
+            (
+                "2214 0102030405060708090a0b0c0d0e0f101112",
+                34,
+                "0102030405060708090a0b0c0d0e0f101112",
+            ),
+        ] {
+            assert_eq!(parse(text), vec![other(kind, data)].into(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_kept() {
+        assert_eq!(parse("c804aabb"), vec![other(200, "aabb")].into());
+        assert_eq!(parse("fd02"), vec![other(253, "")].into());
+    }
+
+    #[test]
+    fn nothing_is_read_after_end_of_list() {
+        let options = parse("01 00 020405b4");
+        let rest = hex("020405b4");
+        assert_eq!(
+            options,
+            vec![TcpOption::Nop, TcpOption::End { rest }].into()
+        );
+        assert_eq!(options.mss(), None);
+    }
+
+    #[test]
+    fn a_length_that_makes_no_sense_ends_the_list() {
+        for tail in ["02", "0200aabb", "0201aabb", "0205aabb", "c8ffaabb", "fe"] {
+            let options = parse(&format!("01{tail}"));
+            let expected = vec![TcpOption::Nop, TcpOption::Malformed(hex(tail))];
+            assert_eq!(options, expected.into());
+            assert!(options.malformed());
+        }
+    }
+
+    #[test]
+    fn padding_ends_the_list_at_a_whole_word() {
+        for (text, padded) in [
+            ("", ""),
+            ("020405b4", "020405b4"),
+            ("030307", "03030700"),
+            ("0402", "04020000"),
+            ("01", "01000000"),
+            ("0100", "01000000"),
+            // A malformed tail is still one, and still last.
+            ("01c805", "0101c805"),
+            ("c8", "010101c8"),
+        ] {
+            assert_eq!(parse(text).padded(), parse(padded), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_print_as_tcpdump_prints_them() {
+        // Each string was printed by tcpdump 4.99.3 for a SYN with these options.
+        for (text, printed) in [
+            (
+                "020405b40402080a0000000100000002",
+                "mss 1460,sackOK,TS val 1 ecr 2",
+            ),
+            ("0103030701010101", "nop,wscale 7,nop,nop,nop,nop"),
+            ("0303ff01", "wscale 255,nop"),
+            ("00010203", "eol"),
+            ("01010000", "nop,nop,eol"),
+            ("0101050a0000000100000002", "nop,nop,sack 1 {1:2}"),
+            (
+                "010105120000000100000002ffffffff00000003",
+                "nop,nop,sack 2 {1:2}{4294967295:3}",
+            ),
+            ("22020101", "tfo  cookiereq,nop,nop"),
+            (
+                "220a01020304050607080101",
+                "tfo  cookie 0102030405060708,nop,nop",
+            ),
+            ("fd04f989", "unknown-253 0xf989"),
+            ("c8020101", "unknown-200,nop,nop"),
+            (
+                "c80801020304050601010101",
+                "unknown-200 0x010203040506,nop,nop,nop,nop",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(parse(text).to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn what_tcpdump_hides_is_printed_in_hexadecimal() {
+        for (text, printed) in [
+            ("0206010203040101", "mss[len 6] 0x01020304,nop,nop"),
+            ("0502", "sack[len 2]"),
+            ("2204aabb", "tfo[len 4] 0xaabb"),
+            ("1e0c00810102030405060708", "mptcp 0x00810102030405060708"),
+            ("fe04f989", "exp 0xf989"),
+            ("010102010000", "nop,nop,[malformed 0x02010000]"),
+            ("fd", "[malformed 0xfd]"),
+        ] {
+            assert_eq!(parse(text).to_string(), printed);
+        }
+    }
+}

@@ -235,3 +235,219 @@ impl Packet {
 fn length_field(len: usize) -> u16 {
     u16::try_from(len).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{
+        ALL, DATA_V4, PROHIBITED_V4, PROHIBITED_V6, REPORT_V6, RST_V4, SYN_V4, SYN_V6, hex,
+    };
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Packet {
+        let packet = Packet::parse(bytes).unwrap();
+        assert_eq!(packet.emit(), bytes);
+        packet
+    }
+
+    #[test]
+    fn real_packets_are_read_and_come_back() {
+        for sample in ALL {
+            let bytes = hex(sample);
+            let packet = parse(&bytes);
+            assert_eq!((packet.missing(), packet.trailer.len()), (0, 0));
+            let (src, dst) = (packet.ip.src(), packet.ip.dst());
+            assert!(match &packet.payload {
+                Payload::Tcp(segment) => segment.checksum_ok(src, dst),
+                Payload::Icmp(message) => message.checksum_ok(src, dst),
+                _ => false,
+            });
+            // Every packet with something cut off its end is either refused or comes back.
+            for len in 0..bytes.len() {
+                if let Ok(packet) = Packet::parse(&bytes[..len]) {
+                    assert_eq!(packet.emit(), bytes[..len]);
+                    assert_eq!(packet.missing(), bytes.len() - len);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_payload_is_found_behind_its_header() {
+        assert_eq!(parse(&hex(DATA_V4)).tcp().unwrap().payload, b"ping");
+        assert!(parse(&hex(RST_V4)).tcp().unwrap().flags.rst());
+        assert!(parse(&hex(PROHIBITED_V4)).icmp().unwrap().prohibited());
+        assert!(parse(&hex(PROHIBITED_V6)).icmp().unwrap().prohibited());
+        assert_eq!(parse(&hex(REPORT_V6)).icmp().unwrap().icmp_type, 143);
+        assert!(parse(&hex(SYN_V4)).icmp().is_none());
+        assert!(parse(&hex(PROHIBITED_V4)).tcp().is_none());
+    }
+
+    #[test]
+    fn ethernet_padding_is_no_data() {
+        for sample in [RST_V4, SYN_V6] {
+            let mut bytes = hex(sample);
+            bytes.extend([0; 6]);
+            let packet = parse(&bytes);
+            assert_eq!(packet.trailer, [0; 6]);
+            assert!(packet.tcp().unwrap().payload.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_length_of_zero_takes_all_that_is_there() {
+        for (sample, field) in [(SYN_V4, 2..4), (SYN_V6, 4..6)] {
+            let mut bytes = hex(sample);
+            bytes[field].fill(0);
+            bytes.extend(vec![7; 70_000]);
+            let packet = parse(&bytes);
+            assert_eq!(packet.tcp().unwrap().payload.len(), 70_000);
+            assert_eq!((packet.missing(), packet.trailer.len()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_total_length_below_the_header_is_an_error() {
+        let mut bytes = hex(SYN_V4);
+        bytes[3] = 19;
+        let expected = WireError::TotalLength {
+            total: 19,
+            header: 20,
+        };
+        assert_eq!(Packet::parse(&bytes), Err(expected));
+    }
+
+    #[test]
+    fn a_capture_cut_short_says_how_much_is_missing() {
+        let packet = parse(&hex(DATA_V4)[..54]);
+        assert_eq!(packet.tcp().unwrap().payload, b"pi");
+        assert_eq!(packet.missing(), 2);
+    }
+
+    #[test]
+    fn fragments_are_never_read_as_segments() {
+        for field in [[0x20, 0], [0, 1]] {
+            let mut bytes = hex(SYN_V4);
+            bytes[6..8].copy_from_slice(&field);
+            assert_eq!(
+                parse(&bytes).payload,
+                Payload::Fragment(bytes[20..].to_vec())
+            );
+        }
+    }
+
+    #[test]
+    fn an_atomic_fragment_is_read_as_a_segment() {
+        let mut bytes = hex(SYN_V6);
+        bytes[5] += 8;
+        bytes[6] = 44;
+        bytes.splice(40..40, [6, 0, 0, 0, 0, 0, 0, 7]);
+        assert!(parse(&bytes).tcp().unwrap().flags.syn());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_with_the_reason() {
+        let mut bytes = hex(SYN_V4);
+        bytes[32] = 0x40;
+        let expected = Payload::Malformed {
+            bytes: bytes[20..].to_vec(),
+            error: WireError::HeaderLength {
+                what: "TCP header",
+                bytes: 16,
+            },
+        };
+        assert_eq!(parse(&bytes).payload, expected);
+        let mut bytes = hex(REPORT_V6);
+        bytes[41] = 200;
+        assert!(matches!(parse(&bytes).payload, Payload::Malformed { .. }));
+    }
+
+    #[test]
+    fn icmp_of_the_other_version_is_just_another_protocol() {
+        for (sample, protocol_at, protocol) in [(SYN_V4, 9, 58), (SYN_V6, 6, 1), (SYN_V4, 9, 17)] {
+            let mut bytes = hex(sample);
+            bytes[protocol_at] = protocol;
+            assert!(matches!(parse(&bytes).payload, Payload::Other(_)));
+        }
+    }
+
+    #[test]
+    fn a_packet_built_from_its_parts_equals_the_real_one() {
+        for sample in [SYN_V4, SYN_V6] {
+            let real = parse(&hex(sample));
+            let fields = IpFields {
+                identification: 60_506,
+                flow_label: 0xf_55c3,
+                ..IpFields::default()
+            };
+            let segment = Segment {
+                checksum: 0,
+                ..real.tcp().unwrap().clone()
+            };
+            let built = Packet::build(real.ip.src(), real.ip.dst(), segment, &fields);
+            assert_eq!(built, real);
+        }
+    }
+
+    #[test]
+    fn an_icmp_packet_built_from_its_parts_equals_the_real_one() {
+        for sample in [PROHIBITED_V4, PROHIBITED_V6] {
+            let real = parse(&hex(sample));
+            let fields = IpFields {
+                dscp: real.ip.dscp(),
+                dont_fragment: false,
+                identification: 0x9daa,
+                flow_label: 0x4_2f4e,
+                ..IpFields::default()
+            };
+            let message = IcmpMessage {
+                checksum: 0,
+                ..real.icmp().unwrap().clone()
+            };
+            let built = Packet::build_icmp(real.ip.src(), real.ip.dst(), message, &fields);
+            assert_eq!(built, real);
+        }
+    }
+
+    #[test]
+    fn chosen_ip_fields_reach_the_wire() {
+        let fields = IpFields {
+            ttl: 1,
+            dscp: 46,
+            ecn: 2,
+            dont_fragment: false,
+            identification: 7,
+            flow_label: 9,
+        };
+        let v4 = ["192.0.2.1", "192.0.2.2"].map(|addr| addr.parse().unwrap());
+        let v6 = ["2001:db8::1", "2001:db8::2"].map(|addr| addr.parse().unwrap());
+        for [src, dst] in [v4, v6] {
+            let packet = Packet::build(src, dst, Segment::default(), &fields);
+            let ip = &parse(&packet.emit()).ip;
+            assert_eq!((ip.ttl(), ip.dscp(), ip.ecn()), (1, 46, 2));
+            match ip {
+                IpHeader::V4(ip) => assert_eq!((ip.identification, ip.flags), (7, 0)),
+                IpHeader::V6(ip) => assert_eq!(ip.flow_label, 9),
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_of_two_families_make_an_ipv6_packet() {
+        let (src, dst) = ([192, 0, 2, 1].into(), "2001:db8::2".parse().unwrap());
+        let packet = Packet::build(src, dst, Segment::default(), &IpFields::default());
+        assert_eq!(packet.ip.src().to_string(), "::ffff:192.0.2.1");
+        assert_eq!(packet.ip.version(), IpVersion::V6);
+    }
+
+    #[test]
+    fn more_than_an_ip_packet_can_hold_gets_no_length() {
+        let segment = Segment {
+            payload: vec![0xff; 70_000],
+            ..Segment::default()
+        };
+        let host = IpAddr::from([192, 0, 2, 1]);
+        let packet = Packet::build(host, host, segment, &IpFields::default());
+        assert_eq!(packet.ip.packet_len(), None);
+        assert_eq!(parse(&packet.emit()), packet);
+    }
+}

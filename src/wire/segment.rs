@@ -139,3 +139,148 @@ impl Segment {
         checksum::transport(&self.emit(), CHECKSUM_WORD, src, dst, PROTOCOL_TCP)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::TcpOption;
+    use super::super::samples::{SYN_V4, SYN_V6, hex};
+    use super::*;
+
+    fn syn_v4() -> Vec<u8> {
+        hex(SYN_V4)[20..].to_vec()
+    }
+
+    #[test]
+    fn a_real_syn_is_read_field_by_field() {
+        let syn = Segment::parse(&syn_v4()).unwrap();
+        let expected = Segment {
+            src_port: 45_278,
+            dst_port: 8080,
+            seq: SeqNumber(326_362_784),
+            ack: SeqNumber(0),
+            flags: Flags::SYN,
+            window: 64_240,
+            checksum: 0xf2d2,
+            urgent: 0,
+            options: vec![
+                TcpOption::Mss(1460),
+                TcpOption::SackPermitted,
+                TcpOption::Timestamps {
+                    val: 483_061_480,
+                    ecr: 0,
+                },
+                TcpOption::Nop,
+                TcpOption::WindowScale(10),
+            ]
+            .into(),
+            payload: Vec::new(),
+        };
+        assert_eq!(syn, expected);
+        assert_eq!(syn.emit(), syn_v4());
+        assert_eq!((syn.header_len(), syn.seq_len()), (40, 1));
+    }
+
+    #[test]
+    fn the_checksum_of_a_real_segment_is_computed_and_checked() {
+        for (sample, src, dst) in [
+            (&hex(SYN_V4)[20..], "192.0.2.1", "192.0.2.2"),
+            (&hex(SYN_V6)[40..], "2001:db8::1", "2001:db8::2"),
+        ] {
+            let (src, dst) = (src.parse().unwrap(), dst.parse().unwrap());
+            let segment = Segment::parse(sample).unwrap();
+            assert!(segment.checksum_ok(src, dst));
+            let wrong = Segment {
+                checksum: 0,
+                ..segment.clone()
+            };
+            assert!(!wrong.checksum_ok(src, dst));
+            assert_eq!(wrong.with_checksum(src, dst), segment);
+        }
+    }
+
+    #[test]
+    fn a_checksum_covers_the_addresses() {
+        let syn = Segment::parse(&syn_v4()).unwrap();
+        let [src, other] = [[192, 0, 2, 1], [192, 0, 2, 3]].map(IpAddr::from);
+        assert!(!syn.checksum_ok(src, other));
+    }
+
+    #[test]
+    fn every_flag_and_reserved_bit_stays_where_it_was() {
+        let mut bytes = syn_v4();
+        for bits in 0..=0xfff_u16 {
+            let [high, low] = bits.to_be_bytes();
+            bytes[12] = 0xa0 | high;
+            bytes[13] = low;
+            let segment = Segment::parse(&bytes).unwrap();
+            assert_eq!(segment.flags.bits(), bits);
+            assert_eq!(segment.emit(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_header_cut_short_is_an_error_at_every_length() {
+        let syn = syn_v4();
+        for len in 0..syn.len() {
+            let needed = if len < 20 { 20 } else { 40 };
+            let expected = WireError::Truncated {
+                what: "TCP header",
+                needed,
+                available: len,
+            };
+            assert_eq!(Segment::parse(&syn[..len]), Err(expected));
+        }
+    }
+
+    #[test]
+    fn a_data_offset_below_five_words_is_an_error() {
+        let mut bytes = syn_v4();
+        for words in 0..5_u8 {
+            bytes[12] = words << 4;
+            let expected = WireError::HeaderLength {
+                what: "TCP header",
+                bytes: usize::from(words) * 4,
+            };
+            assert_eq!(Segment::parse(&bytes), Err(expected));
+        }
+    }
+
+    #[test]
+    fn syn_and_fin_count_as_one_number_each() {
+        let mut segment = Segment {
+            payload: vec![0; 5],
+            ..Segment::default()
+        };
+        assert_eq!(segment.seq_len(), 5);
+        segment.flags = Flags::SYN | Flags::ACK;
+        assert_eq!(segment.seq_len(), 6);
+        segment.flags = Flags::SYN | Flags::FIN;
+        assert_eq!(segment.seq_len(), 7);
+    }
+
+    #[test]
+    fn options_that_are_no_whole_words_are_padded() {
+        let segment = Segment {
+            options: vec![TcpOption::WindowScale(7)].into(),
+            payload: b"x".to_vec(),
+            ..Segment::default()
+        };
+        let bytes = segment.emit();
+        assert_eq!(bytes.len(), segment.header_len() + 1);
+        assert_eq!(bytes[12], 0x60);
+        assert_eq!(bytes[20..], [3, 3, 7, 0, b'x']);
+    }
+
+    #[test]
+    fn options_beyond_forty_bytes_are_cut_and_the_data_stays_data() {
+        let data = vec![0xaa; 300];
+        let segment = Segment {
+            options: vec![TcpOption::Other { kind: 200, data }].into(),
+            payload: b"data".to_vec(),
+            ..Segment::default()
+        };
+        let bytes = segment.emit();
+        assert_eq!((bytes.len(), segment.header_len()), (64, 60));
+        assert_eq!(Segment::parse(&bytes).unwrap().payload, b"data");
+    }
+}
