@@ -9,6 +9,8 @@ mod error;
 mod flags;
 mod icmp;
 mod ip;
+mod ipv4;
+mod ipv6;
 mod options;
 mod packet;
 #[cfg(test)]
@@ -21,10 +23,9 @@ mod seq;
 pub use error::WireError;
 pub use flags::Flags;
 pub use icmp::{IcmpMessage, Quote};
-pub use ip::{
-    Extension, Fragment, IpHeader, IpVersion, Ipv4Header, Ipv6Header, PROTOCOL_ICMP,
-    PROTOCOL_ICMPV6, PROTOCOL_TCP,
-};
+pub use ip::{Fragment, IpHeader, IpVersion, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP};
+pub use ipv4::Ipv4Header;
+pub use ipv6::{Extension, Ipv6Header};
 pub use options::{Options, TcpOption};
 pub use packet::{IpFields, Packet, Payload};
 pub use segment::Segment;

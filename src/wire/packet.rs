@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::ip::{is_extension, mapped};
+use super::ip::mapped;
+use super::ipv6::walk_ended;
 use super::{
     IcmpMessage, IpHeader, IpVersion, Ipv4Header, Ipv6Header, PROTOCOL_ICMP, PROTOCOL_ICMPV6,
     PROTOCOL_TCP, Segment, WireError,
@@ -50,13 +51,10 @@ impl Payload {
             (IpVersion::V4, PROTOCOL_ICMP) | (IpVersion::V6, PROTOCOL_ICMPV6) => {
                 IcmpMessage::parse(version, bytes).map(Payload::Icmp)
             }
-            // The walk stops at an extension header only when it does not fit.
-            (IpVersion::V6, kind) if is_extension(kind) => Err(WireError::Truncated {
-                what: "IPv6 extension header",
-                needed: bytes.len() + 1,
-                available: bytes.len(),
-            }),
-            _ => Ok(Payload::Other(bytes.to_vec())),
+            (IpVersion::V6, kind) => {
+                walk_ended(kind, bytes).map(|()| Payload::Other(bytes.to_vec()))
+            }
+            (IpVersion::V4, _) => Ok(Payload::Other(bytes.to_vec())),
         };
         parsed.unwrap_or_else(|error| Payload::Malformed {
             bytes: bytes.to_vec(),
@@ -358,7 +356,15 @@ mod tests {
         assert_eq!(parse(&bytes).payload, expected);
         let mut bytes = hex(REPORT_V6);
         bytes[41] = 200;
-        assert!(matches!(parse(&bytes).payload, Payload::Malformed { .. }));
+        let expected = Payload::Malformed {
+            bytes: bytes[40..].to_vec(),
+            error: WireError::Truncated {
+                what: "IPv6 extension header",
+                needed: 1608,
+                available: 56,
+            },
+        };
+        assert_eq!(parse(&bytes).payload, expected);
     }
 
     #[test]
