@@ -2,3 +2,4 @@
 
 pub mod guard;
 mod options;
+pub mod route;
