@@ -1,5 +1,9 @@
 //! The real link: the kernel's sockets, opened once with privilege and used without.
 
+pub mod filter;
 pub mod guard;
 mod options;
+pub mod park;
 pub mod route;
+pub mod stamps;
+pub mod tap;
