@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod guard;
+pub mod inject;
 mod options;
 pub mod park;
 pub mod route;
