@@ -1,4 +1,8 @@
 //! The real link: the kernel's sockets, opened once with privilege and used without.
+//!
+//! The order in a program: [`stamps::Stamping::enable`] first of all, then
+//! [`route::route`] and [`guard::Guard::open`] (neither needs privilege), [`Live::open`] (needs
+//! CAP_NET_RAW), [`privs::drop_all`], [`stamps::Stamping::wait`], and then the first segment.
 
 pub mod filter;
 pub mod guard;
@@ -11,3 +15,171 @@ pub mod route;
 pub mod signals;
 pub mod stamps;
 pub mod tap;
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
+
+use self::filter::Interest;
+use self::guard::Guard;
+use self::inject::Injector;
+use self::signals::Signals;
+use self::tap::Tap;
+use crate::clock::{Stamp, Time};
+use crate::link::{Frame, Link, SendError, Wake};
+
+/// Frames handed over in a row before the user's wish to stop is looked at again.
+const BURST: u32 = 64;
+
+/// Why the link could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// CAP_NET_RAW is missing: see [`privs::setcap_line`].
+    Privilege(io::Error),
+    /// No interface has this name.
+    UnknownInterface(String),
+    /// Anything else.
+    Other(io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Privilege(error) => write!(f, "raw sockets need CAP_NET_RAW: {error}"),
+            OpenError::UnknownInterface(name) => write!(f, "there is no interface {name:?}"),
+            OpenError::Other(error) => write!(f, "cannot open the network: {error}"),
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            OpenError::Privilege(error) | OpenError::Other(error) => Some(error),
+            OpenError::UnknownInterface(_) => None,
+        }
+    }
+}
+
+/// The kernel as a [`Link`].
+///
+/// Dropping it does not wait for the kernel (see [`park`]); the guards close last.
+#[derive(Debug)]
+pub struct Live {
+    tap: Tap,
+    injector: Injector,
+    signals: Signals,
+    guards: Vec<Guard>,
+    burst: u32,
+}
+
+impl Live {
+    /// Opens everything that needs privilege, and blocks SIGINT, SIGTERM and SIGHUP in this thread
+    /// (they become [`Wake::Interrupted`]). The tap captures from now on, and sees the ports of
+    /// `guards` only; without any, all TCP. Segments leave by `interface` if one is given.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(guards: Vec<Guard>, interface: Option<&str>) -> Result<Live, OpenError> {
+        let interest = Interest {
+            ports: guards.iter().map(Guard::port).collect(),
+        };
+        let refusal = |error: io::Error| match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => OpenError::Privilege(error),
+            Some(libc::ENODEV) => OpenError::UnknownInterface(interface.unwrap_or("").to_owned()),
+            _ => OpenError::Other(error),
+        };
+        Ok(Live {
+            injector: Injector::open(interface).map_err(refusal)?,
+            tap: Tap::open(&interest).map_err(refusal)?,
+            signals: Signals::block().map_err(OpenError::Other)?,
+            guards,
+            burst: 0,
+        })
+    }
+
+    /// Keeps a guard for as long as the link. It must be one whose port the tap sees.
+    pub fn keep(&mut self, guard: Guard) {
+        self.guards.push(guard);
+    }
+
+    /// Lets go of the guard of a port once its connection is over.
+    pub fn release(&mut self, port: u16) {
+        self.guards.retain(|guard| guard.port() != port);
+    }
+
+    /// A frame that is queued already, unless it is the user's turn to be heard.
+    fn queued(&mut self) -> io::Result<Option<Frame>> {
+        if self.burst == BURST {
+            return Ok(None);
+        }
+        let frame = self.tap.recv()?;
+        self.burst = if frame.is_some() { self.burst + 1 } else { 0 };
+        Ok(frame)
+    }
+
+    /// Whether a signal has come, waiting until `until` for that or for a frame.
+    fn wait(&mut self, until: Option<Time>) -> io::Result<bool> {
+        self.burst = 0;
+        let left = until.map(|until| TimeSpec::from_duration(until - self.now()));
+        let readable = PollFlags::POLLIN;
+        let mut sources = [
+            PollFd::new(self.tap.as_fd(), readable),
+            PollFd::new(self.signals.as_fd(), readable),
+        ];
+        match ppoll(&mut sources, left, None) {
+            Ok(_) | Err(Errno::EINTR) => self.signals.take(),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Link for Live {
+    fn now(&self) -> Time {
+        Time(read_clock(ClockId::CLOCK_MONOTONIC))
+    }
+
+    fn wall(&self) -> Stamp {
+        Stamp(read_clock(ClockId::CLOCK_REALTIME))
+    }
+
+    fn send(&mut self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError> {
+        self.injector.send(packet, to, scope)
+    }
+
+    fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
+        loop {
+            if let Some(frame) = self.queued()? {
+                return Ok(Wake::Frame(frame));
+            }
+            if self.wait(until)? {
+                return Ok(Wake::Interrupted);
+            }
+            if let Some(frame) = self.queued()? {
+                return Ok(Wake::Frame(frame));
+            }
+            if until.is_some_and(|until| self.now() >= until) {
+                return Ok(Wake::Timeout);
+            }
+        }
+    }
+
+    fn capture_drops(&self) -> u64 {
+        self.tap.drops()
+    }
+}
+
+/// Nanoseconds on `clock`.
+fn read_clock(clock: ClockId) -> u64 {
+    let reading = clock_gettime(clock).expect("these two clocks are always there");
+    Duration::from(reading).as_nanos() as u64
+}
