@@ -32,6 +32,7 @@ impl From<Insn> for SockFilter {
 const LOAD_BYTE: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
 const LOAD_HALF: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_ABS;
 const LOAD_WORD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+const LOAD_BYTE_AT_X: u32 = libc::BPF_LD | libc::BPF_B | libc::BPF_IND;
 const LOAD_HALF_AT_X: u32 = libc::BPF_LD | libc::BPF_H | libc::BPF_IND;
 const X_IS: u32 = libc::BPF_LDX | libc::BPF_W | libc::BPF_IMM;
 const X_IS_V4_HEADER_LENGTH: u32 = libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH;
@@ -47,9 +48,16 @@ const ABOUT_PKTTYPE: u32 = ABOUT + libc::SKF_AD_PKTTYPE as u32;
 const PASS: Insn = op(RETURN, u32::MAX);
 const DROP: Insn = op(RETURN, 0);
 
-/// ICMPv6, and the extension headers behind which a TCP header may be: hop-by-hop, routing,
-/// fragment, authentication, destination, mobility, host identity, shim6.
-const V6_PASSED: [u32; 9] = [58, 0, 43, 44, 51, 60, 135, 139, 140];
+/// The ICMP types that quote a packet: unreachable, source quench, redirect, time exceeded,
+/// parameter problem.
+const ICMP_ERRORS: [u32; 5] = [3, 4, 5, 11, 12];
+
+/// ICMPv6 types from here on are not errors (RFC 4443, section 2.1): neighbour discovery, echo.
+const ICMPV6_INFORMATIONAL: u32 = 0x80;
+
+/// The extension headers behind which a TCP header may be: hop-by-hop, routing, fragment,
+/// authentication, destination, mobility, host identity, shim6.
+const V6_EXTENSIONS: [u32; 8] = [0, 43, 44, 51, 60, 135, 139, 140];
 
 const fn op(code: u32, k: u32) -> Insn {
     Insn {
@@ -87,10 +95,15 @@ pub(crate) fn program(interest: &Interest) -> Vec<Insn> {
 }
 
 fn v4(ports: &[u16]) -> Vec<Insn> {
+    let mut icmp = vec![op(X_IS_V4_HEADER_LENGTH, 0), op(LOAD_BYTE_AT_X, 0)];
+    for error in ICMP_ERRORS {
+        icmp.extend(when_equal(error, vec![PASS]));
+    }
+    icmp.push(DROP);
+
     let mut block = vec![op(LOAD_BYTE, 9)];
-    block.extend(when_equal(libc::IPPROTO_ICMP as u32, vec![PASS]));
-    block.push(jump(JUMP_EQUAL, libc::IPPROTO_TCP as u32, 1, 0));
-    block.push(DROP);
+    block.extend(when_equal(libc::IPPROTO_ICMP as u32, icmp));
+    block.extend([jump(JUMP_EQUAL, libc::IPPROTO_TCP as u32, 1, 0), DROP]);
     // A later fragment has no ports to look at.
     block.extend([op(LOAD_HALF, 6), jump(JUMP_BITS, 0x1fff, 0, 1), PASS]);
     block.push(op(X_IS_V4_HEADER_LENGTH, 0));
@@ -99,12 +112,19 @@ fn v4(ports: &[u16]) -> Vec<Insn> {
 }
 
 fn v6(ports: &[u16]) -> Vec<Insn> {
+    let icmp = vec![
+        op(LOAD_BYTE, 40),
+        jump(JUMP_BITS, ICMPV6_INFORMATIONAL, 0, 1),
+        DROP,
+        PASS,
+    ];
+
     let mut block = vec![op(LOAD_BYTE, 6)];
-    for next_header in V6_PASSED {
-        block.extend(when_equal(next_header, vec![PASS]));
+    block.extend(when_equal(libc::IPPROTO_ICMPV6 as u32, icmp));
+    for extension in V6_EXTENSIONS {
+        block.extend(when_equal(extension, vec![PASS]));
     }
-    block.push(jump(JUMP_EQUAL, libc::IPPROTO_TCP as u32, 1, 0));
-    block.push(DROP);
+    block.extend([jump(JUMP_EQUAL, libc::IPPROTO_TCP as u32, 1, 0), DROP]);
     block.push(op(X_IS, 40));
     block.extend(tcp_at_x(ports));
     block
@@ -164,6 +184,7 @@ mod tests {
                 LOAD_WORD if insn.k == ABOUT_PKTTYPE => a = pkttype,
                 LOAD_WORD if insn.k == ABOUT_PROTOCOL => a = protocol,
                 LOAD_BYTE => a = u32::from(*frame.get(insn.k as usize)?),
+                LOAD_BYTE_AT_X => a = u32::from(*frame.get((x + insn.k) as usize)?),
                 LOAD_HALF => a = half(insn.k)?,
                 LOAD_HALF_AT_X => a = half(x + insn.k)?,
                 X_IS => x = insn.k,
@@ -260,17 +281,27 @@ mod tests {
     }
 
     #[test]
-    fn icmp_and_later_fragments_and_extension_headers_pass_whatever_the_port() {
-        assert!(passes(&[1], HOST, 0x0800, &v4_frame(1, 0, 0, [0, 0])));
+    fn later_fragments_and_extension_headers_pass_whatever_the_port() {
         assert!(passes(
             &[1],
             HOST,
             0x0800,
             &v4_frame(6, 0, 0x0010, [443, 50_001])
         ));
-        for next_header in [58, 0, 43, 44, 51, 60] {
+        for next_header in [0, 43, 44, 51, 60] {
             assert!(passes(&[1], HOST, 0x86dd, &v6_frame(next_header, [0, 0])));
         }
+    }
+
+    #[test]
+    fn icmp_passes_only_when_it_is_an_error() {
+        let v4 =
+            |icmp_type: u16| passes(&[1], HOST, 0x0800, &v4_frame(1, 3, 0, [icmp_type << 8, 0]));
+        let v6 = |icmp_type: u16| passes(&[1], HOST, 0x86dd, &v6_frame(58, [icmp_type << 8, 0]));
+        assert!([3, 4, 5, 11, 12].into_iter().all(v4));
+        assert!(![0, 8, 13].into_iter().any(v4));
+        assert!([1, 2, 3, 4].into_iter().all(v6));
+        assert!(![128, 129, 135, 136].into_iter().any(v6));
     }
 
     #[test]

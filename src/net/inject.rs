@@ -40,8 +40,8 @@ impl Injector {
         Ok(Injector { v4, v6 })
     }
 
-    /// Sends one whole IP packet. `scope` is the interface index of a link-local IPv6 destination,
-    /// else 0.
+    /// Sends one whole IP packet. `scope` is the interface index of a link-local IPv6 source or
+    /// destination ([`Route::scope`](super::route::Route::scope)), else 0.
     ///
     /// The packet's own source address takes part in the choice of the route, as it does for the
     /// kernel's sockets. The kernel fills in the IPv4 header checksum and, without DF, a zero IPv4

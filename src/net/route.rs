@@ -17,8 +17,17 @@ use super::options::{IpMtu, Ipv6Mtu};
 pub struct Route {
     /// The address to send from.
     pub source: IpAddr,
+    /// The interface index that a link-local IPv6 source or destination needs, else 0.
+    pub scope: u32,
     /// The largest IP packet that fits, in bytes (`IP_MTU`, `IPV6_MTU`), a learnt path MTU included.
     pub mtu: u32,
+}
+
+impl Route {
+    /// The source as an address to bind to, with `port` (0: any).
+    pub fn local(&self, port: u16) -> SocketAddr {
+        scoped(self.source, port, self.scope)
+    }
 }
 
 /// Why there is no route.
@@ -42,7 +51,7 @@ pub enum RouteError {
         /// Where to.
         to: IpAddr,
     },
-    /// A link-local IPv6 destination says nothing without an interface.
+    /// A link-local IPv6 address says nothing without an interface.
     ScopeNeeded(Ipv6Addr),
     /// Anything else.
     Other(io::Error),
@@ -90,66 +99,75 @@ pub fn route(
     interface: Option<&str>,
 ) -> Result<Route, RouteError> {
     let to = dest.ip();
+    if let Some(source) = source.filter(|source| source.is_ipv4() != to.is_ipv4()) {
+        return Err(RouteError::FamilyMismatch { source, to });
+    }
+    let scope = match interface {
+        Some(name) => interface_index(name)?,
+        None => scope_of(dest),
+    };
+    let link_local = [Some(to), source]
+        .into_iter()
+        .flatten()
+        .find_map(link_local);
+    if let Some(ip) = link_local.filter(|_| scope == 0) {
+        return Err(RouteError::ScopeNeeded(ip));
+    }
     let socket = Socket::new(Domain::for_address(dest), Type::DGRAM, None)
         .map_err(|error| RouteError::NoRoute { to, error })?;
-    let mut scope = scope_of(dest);
     if let Some(name) = interface {
-        scope = interface_index(name)?;
         socket
             .bind_device(Some(name.as_bytes()))
             .map_err(RouteError::Other)?;
     }
     if let Some(source) = source {
-        bind(&socket, source, to, scope)?;
+        bind(&socket, source, scope)?;
     }
     let dest = scoped(to, dest.port(), scope);
-    if let SocketAddr::V6(dest) = dest
-        && dest.ip().is_unicast_link_local()
-        && dest.scope_id() == 0
-    {
-        return Err(RouteError::ScopeNeeded(*dest.ip()));
-    }
     socket
         .connect(&dest.into())
         .map_err(|error| RouteError::NoRoute { to, error })?;
-    chosen(&socket).map_err(RouteError::Other)
+    chosen(&socket, dest).map_err(RouteError::Other)
 }
 
-fn bind(socket: &Socket, source: IpAddr, to: IpAddr, scope: u32) -> Result<(), RouteError> {
-    if source.is_ipv4() != to.is_ipv4() {
-        return Err(RouteError::FamilyMismatch { source, to });
-    }
+fn bind(socket: &Socket, source: IpAddr, scope: u32) -> Result<(), RouteError> {
+    let refusal = |error: io::Error| match error.raw_os_error() {
+        Some(libc::EADDRNOTAVAIL) => RouteError::SourceNotOurs(source),
+        _ => RouteError::Other(error),
+    };
     socket
         .bind(&scoped(source, 0, scope).into())
-        .map_err(|error| match error.raw_os_error() {
-            Some(libc::EADDRNOTAVAIL) => RouteError::SourceNotOurs(source),
-            _ => RouteError::Other(error),
-        })
+        .map_err(refusal)
 }
 
-fn chosen(socket: &Socket) -> io::Result<Route> {
+/// What the connected socket has settled on.
+fn chosen(socket: &Socket, dest: SocketAddr) -> io::Result<Route> {
     let local = socket.local_addr()?.as_socket();
-    let source = local
-        .expect("the name of an IP socket is an IP address")
-        .ip();
-    let mtu = match source {
-        IpAddr::V4(_) => getsockopt(socket, IpMtu)?,
-        IpAddr::V6(_) => getsockopt(socket, Ipv6Mtu)?,
+    let local = local.expect("the name of an IP socket is an IP address");
+    let mtu = match local {
+        SocketAddr::V4(_) => getsockopt(socket, IpMtu)?,
+        SocketAddr::V6(_) => getsockopt(socket, Ipv6Mtu)?,
     };
-    // The kernel's MTU is an int, never negative.
     Ok(Route {
-        source,
+        source: local.ip(),
+        scope: scope_of(local).max(scope_of(dest)),
+        // The kernel's MTU is an int, never negative.
         mtu: mtu.unsigned_abs(),
     })
 }
 
+fn link_local(ip: IpAddr) -> Option<Ipv6Addr> {
+    match ip {
+        IpAddr::V6(ip) => ip.is_unicast_link_local().then_some(ip),
+        IpAddr::V4(_) => None,
+    }
+}
+
 /// `ip` with `scope` where that means anything: link-local IPv6.
 fn scoped(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
-    match ip {
-        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-            SocketAddrV6::new(v6, port, 0, scope).into()
-        }
-        _ => SocketAddr::new(ip, port),
+    match link_local(ip) {
+        Some(ip) => SocketAddrV6::new(ip, port, 0, scope).into(),
+        None => SocketAddr::new(ip, port),
     }
 }
 
@@ -225,9 +243,23 @@ mod tests {
     }
 
     #[test]
-    fn a_link_local_destination_needs_an_interface() {
+    fn a_link_local_address_needs_an_interface() {
         let refused = route(to("[fe80::1]:80"), None, None);
         assert!(matches!(refused, Err(RouteError::ScopeNeeded(_))));
+        let source = "fe80::1".parse().unwrap();
+        let refused = route(to("[::1]:80"), Some(source), None);
+        assert!(matches!(refused, Err(RouteError::ScopeNeeded(ip)) if ip == source));
+    }
+
+    #[test]
+    fn only_a_link_local_address_is_bound_with_its_scope() {
+        let route = |source: &str| Route {
+            source: source.parse().unwrap(),
+            scope: 3,
+            mtu: 1500,
+        };
+        assert_eq!(route("fe80::1").local(7), to("[fe80::1%3]:7"));
+        assert_eq!(route("2001:db8::1").local(7), to("[2001:db8::1]:7"));
     }
 
     #[test]

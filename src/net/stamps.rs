@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::cmsg_space;
@@ -74,6 +75,9 @@ impl Stamping {
             if self.next_is_stamped()? {
                 return Ok(true);
             }
+            // The work queue that switches stamping on is served on this very processor: asking
+            // again at once would keep it waiting for the rest of our time slice.
+            thread::yield_now();
         }
         Ok(false)
     }
