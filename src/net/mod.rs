@@ -127,17 +127,19 @@ impl Live {
         Ok(frame)
     }
 
-    /// Whether a signal has come, waiting until `until` for that or for a frame.
-    fn wait(&mut self, until: Option<Time>) -> io::Result<bool> {
+    /// Waits for a frame (`None`), for a signal, or until `until`.
+    fn wait(&mut self, until: Option<Time>) -> io::Result<Option<Wake>> {
         self.burst = 0;
         let left = until.map(|until| TimeSpec::from_duration(until - self.now()));
-        let readable = PollFlags::POLLIN;
         let mut sources = [
-            PollFd::new(self.tap.as_fd(), readable),
-            PollFd::new(self.signals.as_fd(), readable),
+            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.tap.as_fd(), PollFlags::POLLIN),
         ];
         match ppoll(&mut sources, left, None) {
-            Ok(_) | Err(Errno::EINTR) => self.signals.take(),
+            Ok(0) => Ok(Some(Wake::Timeout)),
+            Ok(_) if sources[0].any() == Some(false) => Ok(None),
+            Ok(_) => Ok(self.signals.take()?.then_some(Wake::Interrupted)),
+            Err(Errno::EINTR) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }
@@ -161,14 +163,8 @@ impl Link for Live {
             if let Some(frame) = self.queued()? {
                 return Ok(Wake::Frame(frame));
             }
-            if self.wait(until)? {
-                return Ok(Wake::Interrupted);
-            }
-            if let Some(frame) = self.queued()? {
-                return Ok(Wake::Frame(frame));
-            }
-            if until.is_some_and(|until| self.now() >= until) {
-                return Ok(Wake::Timeout);
+            if let Some(wake) = self.wait(until)? {
+                return Ok(wake);
             }
         }
     }

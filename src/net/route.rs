@@ -66,10 +66,10 @@ impl fmt::Display for RouteError {
             RouteError::FamilyMismatch { source, to } => {
                 write!(f, "{source} and {to} are not of the same IP version")
             }
-            RouteError::ScopeNeeded(to) => {
+            RouteError::ScopeNeeded(ip) => {
                 write!(
                     f,
-                    "{to} is link-local and needs an interface, as in {to}%eth0"
+                    "{ip} is link-local and says nothing without an interface"
                 )
             }
             RouteError::Other(error) => write!(f, "cannot ask the kernel for a route: {error}"),
