@@ -7,10 +7,22 @@ use socket2::SockFilter;
 pub const MAX_PORTS: usize = 32;
 
 /// What the tap is to see. ICMP errors, later fragments and IPv6 with extension headers always are.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Interest {
-    /// TCP frames from or to one of these ports. Empty, or more than [`MAX_PORTS`]: all TCP.
-    pub ports: Vec<u16>,
+    /// Empty: all of them.
+    ports: Vec<u16>,
+}
+
+impl Interest {
+    /// TCP frames from or to one of `ports`; all TCP where there are none, or more than
+    /// [`MAX_PORTS`].
+    pub fn new(ports: impl IntoIterator<Item = u16>) -> Interest {
+        let mut ports: Vec<u16> = ports.into_iter().collect();
+        if ports.len() > MAX_PORTS {
+            ports.clear();
+        }
+        Interest { ports }
+    }
 }
 
 /// One instruction, readable unlike [`SockFilter`].
@@ -79,17 +91,12 @@ const fn jump(code: u32, k: u32, if_true: u8, if_false: u8) -> Insn {
 
 /// The whole program. Every test is followed by what to do when it holds, so no jump needs a label.
 pub(crate) fn program(interest: &Interest) -> Vec<Insn> {
-    let ports: &[u16] = if interest.ports.len() > MAX_PORTS {
-        &[]
-    } else {
-        &interest.ports
-    };
     let mut program = vec![op(LOAD_WORD, ABOUT_PKTTYPE)];
     // Seen in promiscuous mode only; never part of an exchange of ours.
     program.extend(when_equal(u32::from(libc::PACKET_OTHERHOST), vec![DROP]));
     program.push(op(LOAD_WORD, ABOUT_PROTOCOL));
-    program.extend(when_equal(libc::ETH_P_IP as u32, v4(ports)));
-    program.extend(when_equal(libc::ETH_P_IPV6 as u32, v6(ports)));
+    program.extend(when_equal(libc::ETH_P_IP as u32, v4(&interest.ports)));
+    program.extend(when_equal(libc::ETH_P_IPV6 as u32, v6(&interest.ports)));
     program.push(DROP);
     program
 }
@@ -163,9 +170,7 @@ mod tests {
 
     /// Runs the program as the kernel does; a load outside the frame drops it.
     fn passes(ports: &[u16], pkttype: u32, protocol: u32, frame: &[u8]) -> bool {
-        let program = program(&Interest {
-            ports: ports.to_vec(),
-        });
+        let program = program(&Interest::new(ports.iter().copied()));
         run(&program, pkttype, protocol, frame).is_some_and(|length| length > 0)
     }
 

@@ -90,9 +90,6 @@ impl Live {
     /// # Errors
     /// [`OpenError`].
     pub fn open(guards: Vec<Guard>, interface: Option<&str>) -> Result<Live, OpenError> {
-        let interest = Interest {
-            ports: guards.iter().map(Guard::port).collect(),
-        };
         let refusal = |error: io::Error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => OpenError::Privilege(error),
             Some(libc::ENODEV) => OpenError::UnknownInterface(interface.unwrap_or("").to_owned()),
@@ -100,19 +97,23 @@ impl Live {
         };
         Ok(Live {
             injector: Injector::open(interface).map_err(refusal)?,
-            tap: Tap::open(&interest).map_err(refusal)?,
+            tap: Tap::open(ports_of(&guards)).map_err(refusal)?,
             signals: Signals::block().map_err(OpenError::Other)?,
             guards,
             burst: 0,
         })
     }
 
-    /// Keeps a guard for as long as the link. It must be one whose port the tap sees.
-    pub fn keep(&mut self, guard: Guard) {
+    /// Keeps one more guard for as long as the link; the tap sees its port from now on.
+    ///
+    /// # Errors
+    /// The tap cannot be told.
+    pub fn keep(&mut self, guard: Guard) -> io::Result<()> {
         self.guards.push(guard);
+        self.tap.watch(ports_of(&self.guards))
     }
 
-    /// Lets go of the guard of a port once its connection is over.
+    /// Lets go of the guard of `port`, once its connection is over.
     pub fn release(&mut self, port: u16) {
         self.guards.retain(|guard| guard.port() != port);
     }
@@ -172,6 +173,10 @@ impl Link for Live {
     fn capture_drops(&self) -> u64 {
         self.tap.drops()
     }
+}
+
+fn ports_of(guards: &[Guard]) -> Interest {
+    Interest::new(guards.iter().map(Guard::port))
 }
 
 /// Nanoseconds on `clock`.

@@ -34,6 +34,7 @@ pub struct Tap {
     socket: Option<Socket>,
     buffer: Vec<u8>,
     control: Vec<u8>,
+    interest: Interest,
     drops: Cell<u64>,
 }
 
@@ -42,18 +43,14 @@ impl Tap {
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW, or what else the kernel says.
-    pub fn open(interest: &Interest) -> io::Result<Tap> {
+    pub fn open(interest: Interest) -> io::Result<Tap> {
         let every_protocol = Protocol::from(i32::from((libc::ETH_P_ALL as u16).to_be()));
         let socket = Socket::new(
             Domain::PACKET,
             Type::DGRAM.nonblocking(),
             Some(every_protocol),
         )?;
-        let program: Vec<SockFilter> = filter::program(interest)
-            .into_iter()
-            .map(SockFilter::from)
-            .collect();
-        socket.attach_filter(&program)?;
+        attach(&socket, &interest)?;
         stamps::request(&socket)?;
         setsockopt(&socket, PacketAuxdata, &true)?;
         enlarge_queue(&socket)?;
@@ -64,8 +61,22 @@ impl Tap {
             socket: Some(socket),
             buffer: vec![0; BUFFER],
             control: cmsg_space!(Timestamps, [u8; size_of::<libc::tpacket_auxdata>()]),
+            interest,
             drops: Cell::new(0),
         })
+    }
+
+    /// Sees what `interest` names from now on. No frame is lost by the change, and it needs no
+    /// privilege.
+    ///
+    /// # Errors
+    /// What `SO_ATTACH_FILTER` says; the tap then sees what it saw.
+    pub fn watch(&mut self, interest: Interest) -> io::Result<()> {
+        if interest != self.interest {
+            attach(self.socket(), &interest)?;
+            self.interest = interest;
+        }
+        Ok(())
     }
 
     /// The next frame in the queue, `None` when it is empty. Never waits.
@@ -152,6 +163,14 @@ fn auxdata_status(message: &ControlMessageOwned) -> Option<u32> {
         .data_bytes
         .first_chunk()
         .map(|status| u32::from_ne_bytes(*status))
+}
+
+fn attach(socket: &Socket, interest: &Interest) -> io::Result<()> {
+    let program: Vec<SockFilter> = filter::program(interest)
+        .into_iter()
+        .map(SockFilter::from)
+        .collect();
+    socket.attach_filter(&program)
 }
 
 fn enlarge_queue(socket: &Socket) -> io::Result<()> {
