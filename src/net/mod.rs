@@ -19,7 +19,7 @@ pub mod tap;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -113,9 +113,9 @@ impl Live {
         self.tap.watch(ports_of(&self.guards))
     }
 
-    /// Lets go of the guard of `port`, once its connection is over.
-    pub fn release(&mut self, port: u16) {
-        self.guards.retain(|guard| guard.port() != port);
+    /// Lets go of the guard of `local`, once its connection is over.
+    pub fn release(&mut self, local: SocketAddr) {
+        self.guards.retain(|guard| guard.local() != local);
     }
 
     /// A frame that is queued already, unless it is the user's turn to be heard.
