@@ -1,0 +1,168 @@
+//! Programs under a deadline, and tcpshake itself.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::Namespace;
+
+const TIME_TO_RUN: Duration = Duration::from_secs(60);
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+    /// From its start to its end.
+    pub wall: Duration,
+}
+
+impl Finished {
+    /// Its exit status; fails when a signal ended it.
+    pub fn code(&self) -> i32 {
+        self.status.code().unwrap_or_else(|| {
+            let signal = self.status.signal();
+            panic!(
+                "ended by signal {signal:?}; it printed {}{}",
+                self.stdout, self.stderr
+            )
+        })
+    }
+
+    /// Its JSON Lines.
+    pub fn json(&self) -> Vec<Value> {
+        let parse = |line| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: not JSON: {line}"))
+        };
+        self.stdout.lines().map(parse).collect()
+    }
+}
+
+/// A program that runs, its output being read.
+pub struct Running {
+    pid: Pid,
+    end: Receiver<(Output, Duration)>,
+}
+
+impl Running {
+    /// Starts it in the namespace of the calling thread.
+    pub fn start(command: &mut Command) -> Running {
+        let started = Instant::now();
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let child = child.unwrap_or_else(|error| {
+            let program = command.get_program().display();
+            panic!("cannot start {program}: {error}; tests/run installs what the tests need")
+        });
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || {
+            let output = child.wait_with_output().expect("its output");
+            ended.send((output, started.elapsed()))
+        });
+        Running { pid, end }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid, signal).expect("a running program");
+    }
+
+    pub fn finish(self) -> Finished {
+        self.finish_within(TIME_TO_RUN)
+    }
+
+    /// Waits for its end. After `time` it is killed, and the test fails.
+    pub fn finish_within(self, time: Duration) -> Finished {
+        let ended = self.end.recv_timeout(time);
+        if ended.is_err() {
+            self.signal(Signal::SIGKILL);
+        }
+        let in_time = ended.is_ok();
+        let (output, wall) = ended
+            .or_else(|_| self.end.recv())
+            .expect("the thread that waits for the program");
+        let text = |bytes| String::from_utf8(bytes).expect("a program that prints UTF-8");
+        let finished = Finished {
+            status: output.status,
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+            wall,
+        };
+        assert!(
+            in_time,
+            "still running after {time:?}; it printed {finished:#?}"
+        );
+        finished
+    }
+}
+
+/// A run of tcpshake to come, with every capability unless told otherwise.
+pub struct Program<'a> {
+    host: &'a Namespace,
+    arguments: Vec<String>,
+    capabilities: Option<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// `tcpshake ARGUMENTS` on `host`.
+pub fn tcpshake<'a>(host: &'a Namespace, arguments: &[&str]) -> Program<'a> {
+    let arguments = arguments.iter().map(ToString::to_string).collect();
+    Program {
+        host,
+        arguments,
+        capabilities: None,
+        environment: Vec::new(),
+    }
+}
+
+impl Program<'_> {
+    /// With these alone, as an ordinary user: `with_only(&["net_raw"])`.
+    pub fn with_only(mut self, capabilities: &[&str]) -> Self {
+        let added = capabilities.iter().map(|name| format!(",+{name}"));
+        self.capabilities = Some(format!("-all{}", added.collect::<String>()));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn run(self) -> Finished {
+        self.spawn().finish()
+    }
+
+    pub fn spawn(self) -> Running {
+        let mut command = self.command();
+        self.host.run(|| Running::start(&mut command))
+    }
+
+    fn command(&self) -> Command {
+        let tcpshake = env!("CARGO_BIN_EXE_tcpshake");
+        let mut command = match &self.capabilities {
+            None => Command::new(tcpshake),
+            Some(capabilities) => {
+                let mut command = Command::new("setpriv");
+                command.arg(format!("--inh-caps={capabilities}"));
+                command
+                    .arg(format!("--ambient-caps={capabilities}"))
+                    .arg(tcpshake);
+                command
+            }
+        };
+        command.args(&self.arguments).stdin(Stdio::null());
+        command
+            .env("LC_ALL", "C.UTF-8")
+            .envs(self.environment.iter().cloned());
+        command
+    }
+}
