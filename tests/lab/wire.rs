@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
@@ -45,6 +46,8 @@ impl Pair {
     }
 }
 
+static NEXT_INDEX: AtomicU32 = AtomicU32::new(10);
+
 /// One end of a cable.
 pub struct End<'a> {
     pub host: &'a Namespace,
@@ -54,10 +57,22 @@ pub struct End<'a> {
 
 /// Lays a cable and returns when both ends carry traffic.
 pub fn lay_wire(one: &End, other: &End, mtu: u16) {
+    // The kernel takes a second to see a cable whose ends have the same interface index.
+    let [first, second] = [(); 2].map(|()| NEXT_INDEX.fetch_add(1, Ordering::Relaxed).to_string());
     let mtu = mtu.to_string();
     let mut add = Command::new("ip");
-    add.args(["link", "add", one.interface, "mtu", &mtu, "type", "veth"]);
-    add.args(["peer", other.interface, "mtu", &mtu]);
+    add.args([
+        "link",
+        "add",
+        one.interface,
+        "index",
+        &first,
+        "mtu",
+        &mtu,
+        "type",
+        "veth",
+    ]);
+    add.args(["peer", other.interface, "index", &second, "mtu", &mtu]);
     // The handle of the other namespace is the program's standard input.
     add.args(["netns", "/proc/self/fd/0"])
         .stdin(Stdio::from(other.host.handle()));
