@@ -4,11 +4,15 @@ mod lab;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::panic::catch_unwind;
 use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use lab::{
     CLIENT_V4, CLIENT_V6, End, Namespace, PEER_V4, PEER_V6, Pair, Segment, in_lab, lay_wire,
-    tcpshake, wait_until,
+    program, tcpshake, wait_until,
 };
 
 const NOT_LONG: Duration = Duration::from_millis(200);
@@ -226,7 +230,10 @@ fn a_router_between_two_hosts_forwards_and_drops() {
 #[test]
 fn the_configuration_tells_a_change() {
     in_lab(|| {
-        let Pair { client, .. } = Pair::new();
+        let Pair {
+            client,
+            peer: _peer,
+        } = Pair::new();
         let before = client.configuration();
         assert_eq!(client.configuration(), before);
         client.ip("route add 192.0.2.0/24 via 10.0.0.2");
@@ -257,16 +264,43 @@ fn link_local_addresses_connect() {
 }
 
 #[test]
-fn the_program_runs_with_the_capabilities_that_it_is_given() {
+fn a_program_has_the_capabilities_that_it_is_given() {
     in_lab(|| {
         let host = Namespace::new();
-        assert_eq!(tcpshake(&host, &[]).with_only(&[]).run().code(), 0);
-        assert_eq!(
-            tcpshake(&host, &[])
-                .with_only(&["net_raw", "net_admin"])
-                .run()
-                .code(),
-            0
+        let status = program(&host, "cat", &["/proc/self/status"]);
+        let of_an_ordinary_user = status.with_only(&[]).run().stdout;
+        assert!(of_an_ordinary_user.contains("CapEff:\t0000000000000000\n"));
+        let status = program(&host, "cat", &["/proc/self/status"]);
+        let with_two = status.with_only(&["net_raw", "net_admin"]).run().stdout;
+        assert!(with_two.contains("CapPrm:\t0000000000003000\n"));
+        assert!(with_two.contains("CapEff:\t0000000000003000\n"));
+    });
+}
+
+#[test]
+fn a_program_of_the_crate_runs_on_a_host() {
+    in_lab(|| {
+        let host = Namespace::new();
+        let finished = tcpshake(&host, &["--version"]).run();
+        assert_eq!(finished.code(), 0, "{finished:?}");
+    });
+}
+
+#[test]
+fn a_program_is_ended_by_a_signal_or_by_its_deadline() {
+    in_lab(|| {
+        let host = Namespace::new();
+        let asleep = program(&host, "sleep", &["1000"]).spawn();
+        asleep.signal(Signal::SIGTERM);
+        let status = asleep.finish().status;
+        assert_eq!(status.signal(), Some(Signal::SIGTERM as i32));
+        let asleep = program(&host, "sleep", &["1000"]).spawn();
+        let failure = catch_unwind(|| asleep.finish_within(NOT_LONG)).unwrap_err();
+        assert!(
+            failure
+                .downcast::<String>()
+                .unwrap()
+                .starts_with("still running after 200ms")
         );
     });
 }

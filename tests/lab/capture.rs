@@ -49,7 +49,7 @@ impl Namespace {
     pub fn capture(&self, interface: &str, filter: &str) -> Capture<'_> {
         let mut command = Command::new("tcpdump");
         command.args(["-i", interface, "-w", "-", "-U", "-n", "--immediate-mode"]);
-        command.args(["--time-stamp-precision=nano", "--buffer-size=16384"]);
+        command.args(["--time-stamp-precision=nano"]);
         command.arg(format!("({filter}) or ether proto 0x88b5"));
         command
             .stdin(Stdio::null())

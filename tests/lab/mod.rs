@@ -28,7 +28,7 @@ pub use capture::{Capture, Captured, Recording};
 pub use kernel::{KernelSocket, TcpState};
 pub use namespace::Namespace;
 pub use peer::{Connection, Listener};
-pub use program::{Finished, Program, Running, tcpshake};
+pub use program::{Finished, Program, Running, program, tcpshake};
 pub use segment::Segment;
 pub use wire::{CLIENT_V4, CLIENT_V6, End, PEER_V4, PEER_V6, Pair, lay_wire};
 

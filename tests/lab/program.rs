@@ -1,4 +1,4 @@
-//! Programs under a deadline, and tcpshake itself.
+//! Programs under a deadline, tcpshake above all.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Output, Stdio};
@@ -105,9 +105,10 @@ impl Running {
     }
 }
 
-/// A run of tcpshake to come, with every capability unless told otherwise.
+/// A run of a program to come, with every capability unless told otherwise.
 pub struct Program<'a> {
     host: &'a Namespace,
+    program: &'a str,
     arguments: Vec<String>,
     capabilities: Option<String>,
     environment: Vec<(String, String)>,
@@ -115,9 +116,15 @@ pub struct Program<'a> {
 
 /// `tcpshake ARGUMENTS` on `host`.
 pub fn tcpshake<'a>(host: &'a Namespace, arguments: &[&str]) -> Program<'a> {
+    program(host, env!("CARGO_BIN_EXE_tcpshake"), arguments)
+}
+
+/// Any program on `host`.
+pub fn program<'a>(host: &'a Namespace, program: &'a str, arguments: &[&str]) -> Program<'a> {
     let arguments = arguments.iter().map(ToString::to_string).collect();
     Program {
         host,
+        program,
         arguments,
         capabilities: None,
         environment: Vec::new(),
@@ -147,15 +154,14 @@ impl Program<'_> {
     }
 
     fn command(&self) -> Command {
-        let tcpshake = env!("CARGO_BIN_EXE_tcpshake");
         let mut command = match &self.capabilities {
-            None => Command::new(tcpshake),
+            None => Command::new(self.program),
             Some(capabilities) => {
                 let mut command = Command::new("setpriv");
                 command.arg(format!("--inh-caps={capabilities}"));
                 command
                     .arg(format!("--ambient-caps={capabilities}"))
-                    .arg(tcpshake);
+                    .arg(self.program);
                 command
             }
         };
