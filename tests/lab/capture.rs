@@ -77,8 +77,8 @@ impl Namespace {
 }
 
 impl Capture<'_> {
-    /// Ends the capture. Every packet that the interface carried before this call is in it: a frame
-    /// of our own comes last.
+    /// Ends the capture. Every packet that the interface has carried is in it: a frame of our own
+    /// comes last. A segment has been carried for sure when its effect on the kernel is seen.
     pub fn stop(mut self) -> Recording {
         let marker = marker_of(&self.tcpdump);
         self.host.run(|| send_frame(&self.interface, &marker));
@@ -148,6 +148,8 @@ fn send_frame(interface: &str, frame: &[u8]) {
     )
     .expect("a packet socket");
     sendto(packet.as_raw_fd(), frame, &link, MsgFlags::empty()).expect("sending a frame");
+    // Closing a packet socket waits for the kernel; tcpdump ends meanwhile.
+    thread::spawn(|| drop(packet));
 }
 
 fn read_until_marker(pcap: &mut ChildStdout, marker: &[u8]) -> io::Result<Recording> {

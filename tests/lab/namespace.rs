@@ -1,7 +1,7 @@
 //! Network namespaces that live as long as their handle.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::panic;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -81,7 +81,11 @@ impl Namespace {
 
     /// Sets a sysctl: `sysctl("net/ipv4/ip_default_ttl", "255")`.
     pub fn sysctl(&self, name: &str, value: &str) {
-        self.run(|| fs::write(format!("/proc/sys/{name}"), value))
+        self.try_sysctl(name, value)
             .unwrap_or_else(|error| panic!("sysctl {name} = {value}: {error}"));
+    }
+
+    pub fn try_sysctl(&self, name: &str, value: &str) -> io::Result<()> {
+        self.run(|| fs::write(format!("/proc/sys/{name}"), value))
     }
 }

@@ -124,11 +124,7 @@ impl Connection {
     }
 
     pub fn remote(&self) -> SocketAddr {
-        SockRef::from(&self.stream)
-            .peer_addr()
-            .ok()
-            .and_then(|address| address.as_socket())
-            .expect("a remote address")
+        self.stream.peer_addr().expect("a remote address")
     }
 
     pub fn write(&mut self, bytes: &[u8]) {
