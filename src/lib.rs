@@ -1,10 +1,26 @@
 //! Drive a TCP connection by hand and report what both ends did.
+//!
+//! The straight line through the crate: [`cli`] reads arguments, [`plan`] turns them into what
+//! will be done, [`run`] opens the [`net`]work and gives up privilege, [`engine`] moves segments
+//! between a [`session`] and a [`link`], [`observe`] turns captured frames into an [`exchange`],
+//! and [`report`] writes it.
+//!
+//! Only `cli`, `plan`, `run`, `engine`, `net` and `demo` touch the outside world. The rest sees no
+//! socket and no clock, so it is tested in virtual time and reads captures as well.
 
+pub mod cli;
 pub mod clock;
+pub mod demo;
+pub mod engine;
 pub mod exchange;
+pub mod exit;
 pub mod link;
 pub mod net;
 pub mod observe;
+pub mod plan;
+mod random;
+pub mod report;
+pub mod run;
 pub mod session;
 pub mod tcp;
 pub mod wire;

@@ -1,5 +1,7 @@
 //! What lies between the engine and a network: the kernel, or the simulated one of the tests.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
@@ -51,6 +53,19 @@ pub enum SendError {
     /// Anything else.
     Other(io::Error),
 }
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SendError::Firewall => {
+                f.write_str("a local packet filter or connection tracking refused it (EPERM)")
+            }
+            SendError::NoRoute(error) | SendError::Other(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for SendError {}
 
 /// A way to send IP packets and to see the frames that concern us.
 pub trait Link {

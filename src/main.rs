@@ -1,1 +1,135 @@
-fn main() {}
+//! The program: arguments in, an exit status out.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use tcpshake::cli::{self, Cli, ColorChoice, Command, OutputArgs, ProbeArgs, Refusal};
+use tcpshake::net::stamps::Stamping;
+use tcpshake::plan::{Problem, plan};
+use tcpshake::report::{Json, Ladder, Lines, Report, Style, printable};
+use tcpshake::run::{RunError, run};
+use tcpshake::{demo, exit};
+
+fn main() -> ExitCode {
+    // First of all: the kernel takes a moment to switch its stamps on.
+    let stamping = Stamping::enable().ok();
+    let status = match cli::parse(std::env::args_os()) {
+        Ok(Cli {
+            command: None,
+            probe,
+        }) => probe_targets(&probe, stamping.as_ref()),
+        Ok(Cli {
+            command: Some(Command::Probe(args)),
+            ..
+        }) => probe_targets(&args, stamping.as_ref()),
+        Ok(Cli {
+            command: Some(Command::Demo(args)),
+            ..
+        }) => demonstrate(&args.output, stamping.as_ref()),
+        Ok(Cli {
+            command: Some(Command::Completions { shell }),
+            ..
+        }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "tcpshake", &mut io::stdout());
+            exit::SUCCESS
+        }
+        Err(Refusal::Asked(text)) => {
+            // Whoever closed the pipe has read enough.
+            let _ = text.print();
+            exit::SUCCESS
+        }
+        Err(Refusal::Usage(line)) => fail(&line, exit::USAGE),
+    };
+    ExitCode::from(status)
+}
+
+fn probe_targets(args: &ProbeArgs, stamping: Option<&Stamping>) -> u8 {
+    let plan = match plan(args) {
+        Ok(plan) => plan,
+        Err(problem) => return fail_with(&problem),
+    };
+    let one = plan.destinations.len() == 1;
+    let mut report = report(&plan.output, one);
+    match run(&plan, stamping, report.as_mut(), &mut complain) {
+        Ok(records) => exit::status(&records),
+        Err(RunError::Problem(problem)) => fail_with(&problem),
+        Err(RunError::Capture(error)) => {
+            fail(&format!("the capture failed: {error}"), exit::CANNOT_PROBE)
+        }
+        Err(RunError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => exit::SUCCESS,
+        Err(RunError::Output(error)) => fail(
+            &format!("cannot write the report: {error}"),
+            exit::CANNOT_PROBE,
+        ),
+    }
+}
+
+fn demonstrate(output: &OutputArgs, stamping: Option<&Stamping>) -> u8 {
+    let address = match demo::listener() {
+        Ok(address) => address,
+        Err(line) => return fail(&line, exit::CANNOT_PROBE),
+    };
+    // The private network has its own loopback, which was not up when stamping was asked for.
+    let mut args = ProbeArgs::to(&address.to_string());
+    args.output = output.clone();
+    let status = probe_targets(&args, stamping);
+    if status == exit::SUCCESS && !output.json && !output.quiet {
+        // Whoever closed the pipe has read enough.
+        let _ = writeln!(io::stdout(), "\n{}", demo::NEXT);
+    }
+    status
+}
+
+fn report(output: &OutputArgs, segments: bool) -> Box<dyn Report> {
+    let out = io::stdout();
+    let style = Style {
+        color: wants_color(output.color),
+        unicode: locale_is_utf8(),
+    };
+    match output {
+        OutputArgs { json: true, .. } => Box::new(Json::new(out, segments)),
+        OutputArgs { quiet: true, .. } => Box::new(Lines::new(out, style)),
+        _ => Box::new(Ladder::new(out, style)),
+    }
+}
+
+fn wants_color(choice: ColorChoice) -> bool {
+    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => io::stdout().is_terminal() && !forbidden && !dumb,
+    }
+}
+
+/// POSIX: the first of these that is set and not empty decides.
+fn locale_is_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())
+        .unwrap_or_default()
+        .to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+fn fail_with(problem: &Problem) -> u8 {
+    let status = match problem {
+        Problem::Usage(_) => exit::USAGE,
+        Problem::Target { .. } | Problem::Host { .. } => exit::CANNOT_PROBE,
+    };
+    fail(&problem.to_string(), status)
+}
+
+fn fail(line: &str, status: u8) -> u8 {
+    complain(line);
+    status
+}
+
+fn complain(line: &str) {
+    // With standard error gone there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "tcpshake: {}", printable(line));
+}

@@ -152,7 +152,7 @@ impl Link for Live {
     }
 
     fn wall(&self) -> Stamp {
-        Stamp(read_clock(ClockId::CLOCK_REALTIME))
+        wall()
     }
 
     fn send(&mut self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError> {
@@ -177,6 +177,11 @@ impl Link for Live {
 
 fn ports_of(guards: &[Guard]) -> Interest {
     Interest::new(guards.iter().map(Guard::port))
+}
+
+/// The wall clock, the one of the kernel's stamps.
+pub fn wall() -> Stamp {
+    Stamp(read_clock(ClockId::CLOCK_REALTIME))
 }
 
 /// Nanoseconds on `clock`.

@@ -421,8 +421,9 @@ impl Observer {
     }
 
     fn icmp(&mut self, t_ns: i64, from: IpAddr, message: &IcmpMessage, quote: &Quote) {
-        let quotes_syn = self.exchange.handshake.isn == Some(quote.seq);
-        if self.exchange.verdict.is_none() && quotes_syn {
+        // Without an answer to its ARP a SYN is never captured: the quote is all there is of it.
+        let isn = *self.exchange.handshake.isn.get_or_insert(quote.seq);
+        if self.exchange.verdict.is_none() && isn == quote.seq {
             let verdict = if message.prohibited() {
                 Verdict::Filtered
             } else {

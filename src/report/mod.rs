@@ -1,1 +1,123 @@
-//! TODO
+//! What is known, written for people and for programs: one file a format.
+
+mod json;
+mod ladder;
+mod line;
+mod style;
+mod summary;
+mod verdict;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::clock::Stamp;
+use crate::exchange::Exchange;
+use crate::session::End;
+
+pub use json::Json;
+pub use ladder::Ladder;
+pub use line::Lines;
+pub use style::Style;
+pub use summary::{Rtt, Summary};
+
+/// What a probe was aimed at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TargetInfo {
+    /// The user's words.
+    pub input: String,
+    /// The name, if it was one.
+    pub name: Option<String>,
+    /// The address, once known.
+    pub addr: Option<IpAddr>,
+    /// The port.
+    pub port: u16,
+}
+
+/// Where a probe was sent from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LocalInfo {
+    /// Our address and port.
+    pub addr: Option<SocketAddr>,
+    /// The interface that our SYN left by.
+    pub interface: Option<String>,
+    /// How the port was guarded.
+    pub guard: Option<String>,
+}
+
+/// Why there is no verdict.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// A fixed word for programs.
+    pub reason: &'static str,
+    /// A sentence for people.
+    pub text: String,
+}
+
+/// One probe, complete.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Counted from 0.
+    pub seq: u64,
+    /// When its first frame left.
+    pub started: Stamp,
+    /// What it was aimed at.
+    pub target: TargetInfo,
+    /// Where it was sent from.
+    pub local: LocalInfo,
+    /// The end that was asked for.
+    pub requested: End,
+    /// What happened.
+    pub exchange: Exchange,
+    /// RSTs of this host's kernel.
+    pub kernel_rst: u64,
+    /// Frames that the capture lost meanwhile.
+    pub capture_drops: u64,
+    /// Why there is no verdict.
+    pub failure: Option<Failure>,
+    /// The user or the deadline ended it early.
+    pub stopped: bool,
+}
+
+/// A format.
+pub trait Report {
+    /// One probe is over.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    fn probe(&mut self, record: &Record) -> io::Result<()>;
+
+    /// All of several probes are over.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    fn summary(&mut self, summary: &Summary) -> io::Result<()>;
+}
+
+/// `text` with every control character escaped: nothing from outside steers a terminal.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escaped = c.is_control().then(|| c.escape_default());
+            let plain = (!c.is_control()).then_some(c);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
+}
+
+/// Nanoseconds as milliseconds with three decimals.
+fn millis(ns: u64) -> String {
+    format!("{:.3} ms", ns as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(
+            printable("a\x1b[31mb\r\n\u{9b}é"),
+            "a\\u{1b}[31mb\\r\\n\\u{9b}é"
+        );
+    }
+}

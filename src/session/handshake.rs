@@ -8,7 +8,7 @@ use crate::tcp::{Config, Connection, Event, Schedule, State};
 use crate::wire::{Quote, Segment};
 
 /// How to end the connection (`--end`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     /// Complete the handshake and close with a FIN sequence, down to TIME-WAIT.
     Fin,
@@ -22,15 +22,25 @@ pub enum End {
     None,
 }
 
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl End {
+    /// All of them, in the order of the help text.
+    pub const ALL: [End; 5] = [End::Fin, End::Rst, End::SynRst, End::Hold, End::None];
+
+    /// The word of the command line.
+    pub fn word(self) -> &'static str {
+        match self {
             End::Fin => "fin",
             End::Rst => "rst",
             End::SynRst => "syn-rst",
             End::Hold => "hold",
             End::None => "none",
-        })
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

@@ -7,7 +7,6 @@ use std::fmt;
 #[repr(u8)]
 #[allow(missing_docs)] // RFC 9293 3.3.2 describes each
 pub enum State {
-    Closed,
     Listen,
     SynSent,
     SynReceived,
@@ -18,14 +17,14 @@ pub enum State {
     Closing,
     LastAck,
     TimeWait,
+    Closed,
 }
 
 use State::*;
 
 impl State {
-    /// Every state, in the order in which a connection may pass them.
+    /// Every state, in the order in which a connection may pass them, down to CLOSED.
     pub const ALL: [State; 11] = [
-        Closed,
         Listen,
         SynSent,
         SynReceived,
@@ -36,6 +35,7 @@ impl State {
         Closing,
         LastAck,
         TimeWait,
+        Closed,
     ];
 
     /// The name RFC 9293 gives it.

@@ -1,0 +1,476 @@
+//! The command line: names and shapes, nothing resolved yet.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::PossibleValue;
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::net::guard::Way;
+use crate::session::End;
+
+/// Drive a TCP connection by hand and report what both ends did
+#[derive(Parser, Debug)]
+#[command(
+    name = "tcpshake",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Exit status: 0 open and ended as asked, 2 usage, 3 closed, 4 filtered, \
+                  5 unreachable, 6 could not probe, 7 the peer misbehaved. See tcpshake(1)."
+)]
+pub struct Cli {
+    /// The command; `probe` when there is none.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The arguments of `probe`.
+    #[command(flatten)]
+    pub probe: ProbeArgs,
+}
+
+/// A command.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Probe targets (the default)
+    Probe(Box<ProbeArgs>),
+    /// Probe a listener of its own in a private network namespace; needs no privilege
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What `probe` takes.
+#[derive(Args, Debug, Clone)]
+pub struct ProbeArgs {
+    /// HOST:PORTS, or HOST with --ports; HOST is a name, an IPv4 address or [IPv6%zone]
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Ports for targets that name none: 443, 80,443, 8000-8100, a service name
+    #[arg(short, long, value_name = "PORTS")]
+    pub ports: Option<String>,
+    /// What our SYN looks like.
+    #[command(flatten)]
+    pub syn: SynArgs,
+    /// What happens after the handshake.
+    #[command(flatten)]
+    pub course: CourseArgs,
+    /// How names are resolved.
+    #[command(flatten)]
+    pub names: NameArgs,
+    /// What is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+impl ProbeArgs {
+    /// The defaults of every option, and one target.
+    pub fn to(target: &str) -> ProbeArgs {
+        Cli::parse_from(["tcpshake", target]).probe
+    }
+}
+
+/// The group SYN.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "SYN")]
+pub struct SynArgs {
+    /// Initial sequence number, decimal or 0x hexadecimal [default: random]
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub isn: Option<u32>,
+    /// Address to send from, one of this host's
+    #[arg(long, value_name = "ADDR")]
+    pub source: Option<IpAddr>,
+    /// Port to send from [default: a free one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub source_port: Option<u16>,
+    /// Interface to send by
+    #[arg(short = 'I', long, value_name = "IF")]
+    pub interface: Option<String>,
+    /// TTL or hop limit, 1 to 255
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub ttl: Option<u8>,
+    /// Differentiated services code point, 0 to 63
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(..64))]
+    pub dscp: Option<u8>,
+    /// Leave the don't-fragment bit clear
+    #[arg(long)]
+    pub no_df: bool,
+    /// Receive window, 0 to 65535
+    #[arg(long, value_name = "N")]
+    pub window: Option<u16>,
+    /// Maximum segment size, or none [default: what the route's MTU allows]
+    #[arg(long, value_name = "N|none")]
+    pub mss: Option<Wanted<u16>>,
+    /// Window scale, 0 to 255, or none
+    #[arg(long, value_name = "N|none")]
+    pub wscale: Option<Wanted<u8>>,
+    /// Permit selective acknowledgments, or =none
+    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    pub sack: Option<Switch>,
+    /// Offer timestamps, or =none
+    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    pub timestamps: Option<Switch>,
+    /// Offer explicit congestion notification, or =none
+    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    pub ecn: Option<Switch>,
+    /// Ask for a TCP Fast Open cookie, or send this one
+    #[arg(long, value_name = "HEX", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub fastopen: Option<Hex>,
+    /// One more TCP option, raw (repeatable)
+    #[arg(long, value_name = "KIND:HEX")]
+    pub option: Vec<RawOption>,
+    /// Whose SYN to imitate; single options override it
+    #[arg(long, value_name = "STACK", default_value = "linux")]
+    pub syn_like: Stack,
+    /// How to keep the kernel from resetting our connection [default: the strongest that holds]
+    #[arg(long, value_name = "filter|md5|ttl")]
+    pub guard: Option<Way>,
+}
+
+/// The groups course and time.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Course and time")]
+pub struct CourseArgs {
+    /// How to end the connection
+    #[arg(long, value_name = "END", default_value = "fin")]
+    pub end: End,
+    /// How long to stay in --end hold, or to leave the SYN-ACK unanswered in --end none
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    pub hold: Duration,
+    /// First wait for the peer; doubled for each retry
+    #[arg(short = 'W', long, value_name = "DURATION", default_value = "1s", value_parser = positive_duration)]
+    pub timeout: Duration,
+    /// How often to send again
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(..=30))]
+    pub retries: u32,
+    /// Longest time for the whole run
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    pub deadline: Option<Duration>,
+}
+
+/// The group names.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Names")]
+pub struct NameArgs {
+    /// IPv4 addresses only
+    #[arg(short = '4', long = "ipv4", conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// IPv6 addresses only
+    #[arg(short = '6', long = "ipv6")]
+    pub ipv6: bool,
+    /// Probe every address of a name, not only the first
+    #[arg(long)]
+    pub all_addresses: bool,
+    /// Accepted for habit: addresses are never looked up in reverse
+    #[arg(short = 'n', long)]
+    pub numeric: bool,
+}
+
+/// The group output.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "quiet")]
+    pub json: bool,
+    /// Only the verdict
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+/// What `demo` takes.
+#[derive(Args, Debug, Clone)]
+pub struct DemoArgs {
+    /// What is printed.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+impl ValueEnum for End {
+    fn value_variants<'a>() -> &'a [End] {
+        &End::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()))
+    }
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Even into a pipe.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// A TCP stack whose SYN can be imitated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[allow(missing_docs)] // the names say it
+pub enum Stack {
+    Linux,
+    Windows,
+    Macos,
+    Freebsd,
+    Bare,
+}
+
+/// A value, or the word `none`, which takes the option out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted<T> {
+    /// With this value.
+    With(T),
+    /// Taken out.
+    Without,
+}
+
+impl<T: FromStr> FromStr for Wanted<T>
+where
+    T::Err: fmt::Display,
+{
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Wanted::Without),
+            number => number
+                .parse()
+                .map(Wanted::With)
+                .map_err(|error| format!("{error}; or say none")),
+        }
+    }
+}
+
+/// An option without a value: given, or taken out with `none`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+#[allow(missing_docs)] // see above
+pub enum Switch {
+    #[value(hide = true)]
+    Yes,
+    None,
+}
+
+/// Bytes written in hexadecimal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hex(pub Vec<u8>);
+
+impl FromStr for Hex {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Hex, String> {
+        let digits: Option<Vec<u8>> = text
+            .chars()
+            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+            .collect();
+        match digits {
+            Some(digits) if digits.len() % 2 == 0 => Ok(Hex(digits
+                .chunks(2)
+                .map(|pair| pair[0] << 4 | pair[1])
+                .collect())),
+            _ => Err("expected pairs of hexadecimal digits".to_string()),
+        }
+    }
+}
+
+/// `KIND:HEX`, a TCP option as it stands on the wire but for its length byte.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawOption {
+    /// The kind.
+    pub kind: u8,
+    /// The bytes after the length byte.
+    pub data: Vec<u8>,
+}
+
+impl FromStr for RawOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RawOption, String> {
+        let (kind, hex) = text
+            .split_once(':')
+            .ok_or("expected KIND:HEX, as in 254:cafe")?;
+        let kind = kind
+            .parse()
+            .map_err(|_| format!("kind {kind:?} is not a number from 0 to 255"))?;
+        let Hex(data) = hex.parse()?;
+        if data.len() > 38 {
+            return Err(format!(
+                "{} bytes of data do not fit: a TCP option holds at most 38",
+                data.len()
+            ));
+        }
+        Ok(RawOption { kind, data })
+    }
+}
+
+/// Parses the arguments. An error is one line; help and version are not errors.
+///
+/// # Errors
+/// What to print, and whether it is one (usage) or was asked for (help, version).
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Refusal> {
+    Cli::try_parse_from(join_switches(arguments)).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error),
+        ErrorKind::MissingRequiredArgument if error.to_string().contains("TARGET") => {
+            Refusal::Usage(
+                "no target: give HOST:PORT, as in tcpshake example.com:443 (see --help)"
+                    .to_string(),
+            )
+        }
+        _ => Refusal::Usage(one_line(&error.to_string())),
+    })
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Help or version, to be printed.
+    Asked(clap::Error),
+    /// A mistake, in one line.
+    Usage(String),
+}
+
+/// `--sack none` reads like `--mss none` and means the same as `--sack=none`.
+fn join_switches(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::new();
+    for argument in arguments {
+        let switch = joined.last().is_some_and(|last| {
+            ["--sack", "--timestamps", "--ecn"]
+                .iter()
+                .any(|name| last == name)
+        });
+        match joined.last_mut() {
+            Some(last) if switch && argument == "none" => last.push("=none"),
+            _ => joined.push(argument),
+        }
+    }
+    joined
+}
+
+/// clap's message without its usage block.
+fn one_line(message: &str) -> String {
+    let told: Vec<&str> = message
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let told = told.join(" ");
+    format!(
+        "{} (see --help)",
+        told.strip_prefix("error: ").unwrap_or(&told)
+    )
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| {
+        "expected a number from 0 to 4294967295, decimal or 0x hexadecimal".to_string()
+    })
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration.is_zero() => Err("must be more than nothing".to_string()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn probe(arguments: &[&str]) -> Result<ProbeArgs, String> {
+        let all = std::iter::once("tcpshake").chain(arguments.iter().copied());
+        match parse(all.map(OsString::from)) {
+            Ok(cli) => Ok(cli.probe),
+            Err(Refusal::Usage(line)) => Err(line),
+            Err(Refusal::Asked(error)) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_switch_takes_none_with_and_without_an_equals_sign() {
+        for form in [
+            ["--sack=none", "h:1"].as_slice(),
+            &["--sack", "none", "h:1"],
+        ] {
+            let args = probe(form).unwrap();
+            assert_eq!(args.syn.sack, Some(Switch::None));
+            assert_eq!(args.targets, ["h:1"]);
+        }
+        assert_eq!(
+            probe(&["--sack", "h:1"]).unwrap().syn.sack,
+            Some(Switch::Yes)
+        );
+    }
+
+    #[test]
+    fn an_isn_is_decimal_or_hexadecimal() {
+        assert_eq!(
+            probe(&["--isn", "0xfffffffe", "h:1"]).unwrap().syn.isn,
+            Some(0xffff_fffe)
+        );
+        assert_eq!(
+            probe(&["--isn", "16909060", "h:1"]).unwrap().syn.isn,
+            Some(16_909_060)
+        );
+        assert!(
+            probe(&["--isn", "4294967296", "h:1"])
+                .unwrap_err()
+                .contains("4294967295")
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_names_the_value() {
+        for (arguments, told) in [
+            (["--ttl", "0", "h:1"].as_slice(), "--ttl"),
+            (&["--mss", "x", "h:1"], "--mss"),
+            (&["--timeout", "0s", "h:1"], "--timeout"),
+            (&["--option", "3:zz", "h:1"], "hexadecimal"),
+            (&["--frob", "h:1"], "--frob"),
+            (&[], "no target"),
+        ] {
+            let line = probe(arguments).unwrap_err();
+            assert!(line.contains(told) && !line.contains('\n'), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_raw_option_is_a_kind_and_bytes() {
+        let option: RawOption = "254:cafe".parse().unwrap();
+        assert_eq!(
+            option,
+            RawOption {
+                kind: 254,
+                data: vec![0xca, 0xfe]
+            }
+        );
+        assert!("256:00".parse::<RawOption>().is_err());
+        assert!("7".parse::<RawOption>().is_err());
+    }
+}

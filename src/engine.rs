@@ -1,0 +1,302 @@
+//! The only loop: a session on a link, from its first segment to its last captured frame.
+
+mod ledger;
+mod order;
+
+use std::io;
+use std::time::Duration;
+
+use crate::clock::{Stamp, Time};
+use crate::exchange::{Anomaly, Exchange, Flow};
+use crate::link::{Direction, Frame, Link, SendError, Wake};
+use crate::observe::{Observer, Subject};
+use crate::session::Handshake;
+use crate::wire::{IpFields, Packet, Segment};
+
+use ledger::Ledger;
+use order::InOrder;
+
+/// How long to wait for the tap to show our own last segments. They are queued there before
+/// sending returns, unless the neighbour's address is still being asked for.
+const OWN_FRAMES: Duration = Duration::from_millis(50);
+
+/// A wall clock that moves this much against the monotonic one was set, not drifting.
+const CLOCK_STEP_NS: u64 = 20_000_000;
+
+/// One connection to drive.
+#[derive(Debug)]
+pub struct Probe {
+    /// The addresses and ports.
+    pub flow: Flow,
+    /// Interface index of a link-local IPv6 peer, else 0.
+    pub scope: u32,
+    /// The IP header of every packet we send.
+    pub ip: IpFields,
+    /// What to send and when to stop.
+    pub session: Handshake,
+}
+
+/// What came of a [`Probe`].
+#[derive(Debug)]
+pub struct Finished {
+    /// When it began, wall clock.
+    pub started: Stamp,
+    /// What the frames tell.
+    pub exchange: Exchange,
+    /// Index of the interface that our first segment left by.
+    pub interface: Option<u32>,
+    /// RSTs that the kernel sent in our name.
+    pub kernel_rst: u64,
+    /// The first segment could not be sent: nothing was.
+    pub refused: Option<SendError>,
+    /// The user or the deadline stopped it before it was over.
+    pub stopped: Option<Stop>,
+    /// Every frame of the connection carried a kernel stamp.
+    pub stamped: bool,
+}
+
+/// Why a session was cut short.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stop {
+    /// SIGINT, SIGTERM or SIGHUP.
+    Interrupted,
+    /// `--deadline`.
+    Deadline,
+}
+
+/// Drives `probe` over `link` until it is over, the user interrupts or `deadline` comes.
+///
+/// # Errors
+/// The capture failed.
+pub fn run(link: &mut impl Link, probe: Probe, deadline: Option<Time>) -> io::Result<Finished> {
+    Engine::new(link, probe).run(deadline)
+}
+
+struct Engine<'a, L> {
+    link: &'a mut L,
+    probe: Probe,
+    ledger: Ledger,
+    frames: InOrder<Subject>,
+    observer: Observer,
+    interface: Option<u32>,
+    kernel_rst: u64,
+    refused: Option<SendError>,
+    stopped: Option<Stop>,
+    stamped: bool,
+    notes: Vec<(&'static str, String)>,
+    identification: u16,
+}
+
+impl<'a, L: Link> Engine<'a, L> {
+    fn new(link: &'a mut L, probe: Probe) -> Self {
+        Engine {
+            identification: probe.ip.identification,
+            link,
+            probe,
+            ledger: Ledger::default(),
+            frames: InOrder::default(),
+            observer: Observer::new(),
+            interface: None,
+            kernel_rst: 0,
+            refused: None,
+            stopped: None,
+            stamped: true,
+            notes: Vec::new(),
+        }
+    }
+
+    fn run(mut self, deadline: Option<Time>) -> io::Result<Finished> {
+        let (started, begun) = (self.link.wall(), self.link.now());
+        let drops = self.link.capture_drops();
+        self.probe.session.start(begun);
+        self.transmit();
+        while !self.probe.session.is_done() && self.refused.is_none() {
+            self.step(deadline)?;
+            self.transmit();
+        }
+        self.await_own_frames()?;
+        self.note_losses(drops);
+        self.note_clock_step(started, begun);
+        Ok(self.finish(started))
+    }
+
+    fn step(&mut self, deadline: Option<Time>) -> io::Result<()> {
+        let pending = deadline.filter(|_| self.stopped.is_none());
+        let timeout = self.probe.session.poll_timeout();
+        let until = [pending, timeout].into_iter().flatten().min();
+        match self.link.recv(until)? {
+            Wake::Frame(frame) => self.take(frame, true),
+            Wake::Interrupted => self.stop(Stop::Interrupted),
+            Wake::Timeout => {
+                let now = self.link.now();
+                if pending.is_some_and(|deadline| now >= deadline) {
+                    self.stop(Stop::Deadline);
+                }
+                self.probe.session.on_timeout(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, why: Stop) {
+        self.stopped.get_or_insert(why);
+        let now = self.link.now();
+        self.probe.session.interrupt(now);
+    }
+
+    fn transmit(&mut self) {
+        let Flow { local, remote } = self.probe.flow;
+        while let Some(segment) = self.probe.session.poll_transmit() {
+            let ip = IpFields {
+                identification: self.identification,
+                ..self.probe.ip
+            };
+            // Never 0: the kernel would fill in its own, and its RSTs are told by theirs.
+            self.identification = self.identification.wrapping_add(1).max(1);
+            let packet = Packet::build(local.ip(), remote.ip(), segment, &ip);
+            let sent = packet.tcp().cloned().unwrap_or_default();
+            match self
+                .link
+                .send(&packet.emit(), remote.ip(), self.probe.scope)
+            {
+                Ok(()) => self.ledger.sent(sent),
+                Err(error) if self.ledger.is_empty() => {
+                    self.refused = Some(error);
+                    return;
+                }
+                Err(error) => {
+                    let text = format!("a segment ({}) was not sent: {error}", sent.flags);
+                    self.notes.push(("send-failed", text));
+                }
+            }
+        }
+    }
+
+    /// `live`: the session still listens.
+    fn take(&mut self, frame: Frame, live: bool) {
+        let Ok(packet) = Packet::parse(&frame.bytes) else {
+            return;
+        };
+        let Some(subject) = self.probe.flow.subject(&frame, &packet) else {
+            return;
+        };
+        let at = frame.stamp.unwrap_or_else(|| {
+            self.stamped = false;
+            self.link.wall()
+        });
+        if self.ledger.is_copy(at, &frame) {
+            return;
+        }
+        match &subject {
+            Subject::Segment { segment, .. } if frame.direction == Direction::Sent => {
+                self.interface.get_or_insert(frame.interface);
+                if !self.ledger.captured(segment) {
+                    self.note_stranger(segment);
+                }
+            }
+            Subject::Segment {
+                segment,
+                intact: true,
+                ..
+            } if live => {
+                let now = self.link.now();
+                self.probe.session.on_segment(now, segment);
+            }
+            Subject::Icmp { quote, .. } if live => self.probe.session.on_icmp(quote),
+            _ => {}
+        }
+        let observer = &mut self.observer;
+        self.frames
+            .push(at, subject, |at, subject| observer.observe(at, subject));
+    }
+
+    /// A segment on our connection that we did not send.
+    fn note_stranger(&mut self, segment: &Segment) {
+        if segment.flags.rst() {
+            self.kernel_rst += 1;
+            let text =
+                "the kernel of this host sent a RST on our connection: the port guard did not hold";
+            self.notes.push(("kernel-rst", text.to_string()));
+        } else {
+            let text = format!(
+                "a segment ({}) left this host that tcpshake did not send",
+                segment.flags
+            );
+            self.notes.push(("foreign-segment", text));
+        }
+    }
+
+    /// The report shows each of our segments at the time it left.
+    fn await_own_frames(&mut self) -> io::Result<()> {
+        let until = self.link.now() + OWN_FRAMES;
+        while self.ledger.awaits_capture() {
+            match self.link.recv(Some(until))? {
+                Wake::Frame(frame) => self.take(frame, false),
+                Wake::Timeout => break,
+                Wake::Interrupted => {}
+            }
+        }
+        let missing = self.ledger.missing();
+        if missing > 0 && self.refused.is_none() {
+            let text = format!(
+                "{missing} of our segments never left this host: the next hop did not answer, or a local rule dropped them"
+            );
+            self.notes.push(("not-sent", text));
+        }
+        let observer = &mut self.observer;
+        self.frames
+            .flush(|at, subject| observer.observe(at, subject));
+        Ok(())
+    }
+
+    fn note_losses(&mut self, before: u64) {
+        let lost = self.link.capture_drops().saturating_sub(before);
+        if lost > 0 {
+            let text =
+                format!("the capture lost {lost} frames: segments may be missing from this report");
+            self.notes.push(("capture-drops", text));
+        }
+        if !self.stamped {
+            let text = "the kernel did not stamp every frame: no round trip is given";
+            self.notes.push(("no-kernel-stamp", text.to_string()));
+        }
+    }
+
+    fn note_clock_step(&mut self, started: Stamp, begun: Time) {
+        let wall = self.link.wall().since(started);
+        let steady = i64::try_from((self.link.now() - begun).as_nanos()).unwrap_or(i64::MAX);
+        let step = wall.saturating_sub(steady);
+        if step.unsigned_abs() > CLOCK_STEP_NS {
+            let text = format!(
+                "the wall clock was set by {:+.3} s meanwhile: times across that moment are wrong",
+                step as f64 / 1e9
+            );
+            self.notes.push(("clock-stepped", text));
+        }
+    }
+
+    fn finish(self, started: Stamp) -> Finished {
+        let mut exchange = self.observer.finish();
+        if !self.stamped {
+            exchange.handshake.rtt_ns = None;
+        }
+        let t_ns = i64::try_from(exchange.elapsed_ns).unwrap_or(i64::MAX);
+        exchange
+            .anomalies
+            .extend(self.notes.into_iter().map(|(id, text)| Anomaly {
+                id,
+                t_ns,
+                text,
+                misbehaviour: false,
+            }));
+        Finished {
+            started: exchange.started.unwrap_or(started),
+            exchange,
+            interface: self.interface,
+            kernel_rst: self.kernel_rst,
+            refused: self.refused,
+            stopped: self.stopped,
+            stamped: self.stamped,
+        }
+    }
+}

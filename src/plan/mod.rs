@@ -1,0 +1,250 @@
+//! From arguments to what will be done: every mistake of the user's ends here, before anything is
+//! sent.
+
+mod syn;
+mod target;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::cli::{NameArgs, OutputArgs, ProbeArgs, SynArgs};
+use crate::net::guard::{GuardError, Way};
+use crate::net::route::{Route, RouteError, route};
+use crate::session::Course;
+use crate::tcp::Schedule;
+
+pub use syn::Syn;
+pub use target::{Family, Host, Target};
+
+/// Why something cannot be done, in one line for the user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Problem {
+    /// A mistake on the command line (exit status 2).
+    Usage(String),
+    /// This one target cannot be probed (exit status 6, a result with a reason).
+    Target {
+        /// The reason, a fixed word.
+        reason: &'static str,
+        /// What failed, with what, and what to do.
+        text: String,
+    },
+    /// This host cannot probe at all (exit status 6).
+    Host {
+        /// The reason, a fixed word.
+        reason: &'static str,
+        /// What failed, with what, and what to do.
+        text: String,
+    },
+}
+
+impl Problem {
+    /// A mistake on the command line.
+    pub fn usage(text: String) -> Problem {
+        Problem::Usage(text)
+    }
+
+    /// A target that cannot be probed.
+    pub fn target(reason: &'static str, text: String) -> Problem {
+        Problem::Target { reason, text }
+    }
+
+    /// A host that cannot probe.
+    pub fn host(reason: &'static str, text: String) -> Problem {
+        Problem::Host { reason, text }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Problem::Usage(text) | Problem::Target { text, .. } | Problem::Host { text, .. } => {
+                f.write_str(text)
+            }
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// What will be done.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What to probe, in order.
+    pub destinations: Vec<Destination>,
+    /// Initial sequence number, if the user chose one.
+    pub isn: Option<u32>,
+    /// Source port, if the user chose one.
+    pub source_port: Option<u16>,
+    /// Interface, if the user chose one.
+    pub interface: Option<String>,
+    /// DSCP of every packet.
+    pub dscp: u8,
+    /// Don't fragment.
+    pub dont_fragment: bool,
+    /// The guard's way, if the user chose one.
+    pub guard: Option<Way>,
+    /// What to do after the SYN-ACK.
+    pub course: Course,
+    /// How long to wait for the peer.
+    pub schedule: Schedule,
+    /// How long the whole run may take.
+    pub deadline: Option<Duration>,
+    /// What to print.
+    pub output: OutputArgs,
+}
+
+/// One target: where its packets go, or why they cannot.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// As the user wrote it.
+    pub target: Target,
+    /// The address, once it is known.
+    pub remote: Option<SocketAddr>,
+    /// Our SYN and the address it leaves from.
+    pub way: Result<Departure, Problem>,
+}
+
+/// How to reach a destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Departure {
+    /// The address to send from, and the interface of a link-local one.
+    pub route: Route,
+    /// The address and port to guard, port 0 for any.
+    pub local: SocketAddr,
+    /// The SYN to send.
+    pub syn: Syn,
+}
+
+/// Turns arguments into a plan. Resolves names and asks the kernel for routes; sends nothing.
+///
+/// # Errors
+/// A [`Problem`] that concerns the whole run. What concerns one target stays with it.
+pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
+    let syn = &args.syn;
+    check_options(syn)?;
+    let mut targets = Vec::new();
+    for input in &args.targets {
+        targets.extend(target::parse(input, args.ports.as_deref())?);
+    }
+    let mut destinations = Vec::new();
+    for target in targets {
+        destinations.extend(destinations_of(target, &args.names, syn)?);
+    }
+    Ok(Plan {
+        destinations,
+        isn: syn.isn,
+        source_port: syn.source_port,
+        interface: syn.interface.clone(),
+        dscp: syn.dscp.unwrap_or(0),
+        dont_fragment: !syn.no_df,
+        guard: syn.guard,
+        course: Course {
+            end: args.course.end,
+            hold: args.course.hold,
+        },
+        schedule: Schedule {
+            first: args.course.timeout,
+            retries: args.course.retries,
+        },
+        deadline: args.course.deadline,
+        output: args.output.clone(),
+    })
+}
+
+/// A mistake in the options is told before any name is looked up.
+fn check_options(syn: &SynArgs) -> Result<(), Problem> {
+    Syn::new(syn, false, 1500, 0).map(drop)
+}
+
+fn destinations_of(
+    target: Target,
+    names: &NameArgs,
+    syn: &SynArgs,
+) -> Result<Vec<Destination>, Problem> {
+    let family = match (names.ipv4, names.ipv6) {
+        (true, _) => Family::V4,
+        (_, true) => Family::V6,
+        _ => Family::Any,
+    };
+    let mut addresses = match target::resolve(&target, family) {
+        Ok(addresses) => addresses,
+        Err(problem @ Problem::Target { .. }) => {
+            return Ok(vec![Destination {
+                target,
+                remote: None,
+                way: Err(problem),
+            }]);
+        }
+        Err(problem) => return Err(problem),
+    };
+    if !names.all_addresses {
+        addresses.truncate(1);
+    }
+    addresses
+        .into_iter()
+        .map(|remote| destination(target.clone(), remote, syn))
+        .collect()
+}
+
+fn destination(target: Target, remote: SocketAddr, syn: &SynArgs) -> Result<Destination, Problem> {
+    let way = match route(remote, syn.source, syn.interface.as_deref()) {
+        Ok(found) => departure(remote, found, syn).map(Ok)?,
+        Err(error) => Err(route_problem(error)?),
+    };
+    Ok(Destination {
+        target,
+        remote: Some(remote),
+        way,
+    })
+}
+
+fn departure(remote: SocketAddr, found: Route, syn: &SynArgs) -> Result<Departure, Problem> {
+    if found.source == remote.ip() && syn.source_port == Some(remote.port()) {
+        return Err(Problem::usage(format!(
+            "{remote} is where we would send from: choose another --source-port"
+        )));
+    }
+    let clock = crate::random::u32();
+    Ok(Departure {
+        route: found,
+        local: found.local(syn.source_port.unwrap_or(0)),
+        syn: Syn::new(syn, remote.is_ipv6(), found.mtu, clock)?,
+    })
+}
+
+/// What concerns only this target is returned, what concerns the whole run is the error.
+fn route_problem(error: RouteError) -> Result<Problem, Problem> {
+    let text = error.to_string();
+    match error {
+        RouteError::NoRoute { .. } => Ok(Problem::target("no-route", text)),
+        RouteError::SourceNotOurs(_) => Err(Problem::host(
+            "source-not-ours",
+            format!("--source: {text}: choose one that `ip address` shows"),
+        )),
+        RouteError::UnknownInterface(_) => Err(Problem::host(
+            "no-interface",
+            format!("--interface: {text}: `ip link` shows those there are"),
+        )),
+        RouteError::FamilyMismatch { .. } => Err(Problem::usage(format!("--source: {text}"))),
+        RouteError::ScopeNeeded(_) => Err(Problem::usage(text)),
+        RouteError::Other(_) => Err(Problem::host("no-route", text)),
+    }
+}
+
+/// A guard that cannot be had concerns every target.
+pub fn guard_problem(error: GuardError, source_port: Option<u16>) -> Problem {
+    let text = error.to_string();
+    match (error, source_port) {
+        (GuardError::PortInUse(_), Some(_)) => Problem::host(
+            "port-in-use",
+            format!("--source-port: {text}: choose another, or leave it out to take a free one"),
+        ),
+        (GuardError::PortNeedsPrivilege(_), _) => Problem::host(
+            "no-privilege",
+            format!("--source-port: {text}: run as root, or choose one from 1024 on"),
+        ),
+        (GuardError::NoWay(_), _) => Problem::host("no-guard", text),
+        _ => Problem::host("no-source-port", text),
+    }
+}

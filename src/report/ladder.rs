@@ -1,0 +1,309 @@
+//! The ladder: one connection, for people, in 80 columns.
+
+use std::io::{self, Write};
+
+use crate::exchange::{End, Exchange, Outcome, PeerRecord, SegmentRecord, StateChange};
+use crate::tcp::{State, StateSet};
+use crate::wire::{SeqNumber, TcpOption};
+
+use super::verdict::sentence;
+use super::{Record, Report, Style, Summary, printable};
+
+/// Columns of a line.
+const WIDTH: usize = 80;
+/// Columns of our state.
+const LOCAL: usize = 12;
+/// Columns of the segment's text, beside its arrow.
+const SEGMENT: usize = 35;
+
+/// Writes a ladder for each probe.
+#[derive(Debug)]
+pub struct Ladder<W> {
+    out: W,
+    style: Style,
+}
+
+impl<W: Write> Ladder<W> {
+    /// Writes to `out`.
+    pub fn new(out: W, style: Style) -> Ladder<W> {
+        Ladder { out, style }
+    }
+
+    fn header(&mut self, record: &Record) -> io::Result<()> {
+        let mut header = format!("tcpshake {}", printable(&record.target.input));
+        if let Some(addr) = record.target.addr
+            && record.target.name.is_some()
+        {
+            header += &format!(" ({addr})");
+        }
+        if let Some(local) = record.local.addr {
+            header += &format!(" from {local}");
+        }
+        if let Some(interface) = &record.local.interface {
+            header += &format!(" on {}", printable(interface));
+        }
+        if let Some(guard) = &record.local.guard {
+            header += &format!(", guard {guard}");
+        }
+        for line in textwrap::wrap(
+            &header,
+            textwrap::Options::new(WIDTH).subsequent_indent("  "),
+        ) {
+            writeln!(self.out, "{line}")?;
+        }
+        writeln!(self.out)
+    }
+
+    fn rungs(&mut self, exchange: &Exchange) -> io::Result<()> {
+        let head = format!("{:>8}  {:LOCAL$} {:41} {}", "ms", "local", "", "peer");
+        writeln!(self.out, "{}", self.style.faint(head))?;
+        for (index, segment) in exchange.segments.iter().enumerate() {
+            let local =
+                change_at(exchange, index, End::Local).map_or(String::new(), |c| short(c.states));
+            let peer =
+                change_at(exchange, index, End::Peer).map_or(String::new(), |c| short(c.states));
+            let text = describe(segment, exchange);
+            let middle = match segment.from {
+                End::Local => format!("{text:SEGMENT$} {}", self.style.arrow_out()),
+                End::Peer => format!("{} {text:SEGMENT$}", self.style.arrow_in()),
+            };
+            let line = format!(
+                "{}  {} {middle} {}",
+                time(segment.t_ns),
+                self.style.local(format_args!("{local:LOCAL$}")),
+                self.style.peer(peer)
+            );
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        writeln!(self.out)
+    }
+
+    fn verdict(&mut self, record: &Record) -> io::Result<()> {
+        let word = record
+            .exchange
+            .verdict
+            .map_or("no verdict", |verdict| verdict.word());
+        let text = format!("{word}{}", sentence(record));
+        let lines = wrap(&text, "");
+        for (number, line) in lines.iter().enumerate() {
+            match line.strip_prefix(word) {
+                Some(rest) if number == 0 => {
+                    let word = self.style.verdict(record.exchange.verdict, word);
+                    writeln!(self.out, "{word}{rest}")?;
+                }
+                _ => writeln!(self.out, "{line}")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn notes(&mut self, record: &Record) -> io::Result<()> {
+        let mut notes: Vec<String> = record
+            .exchange
+            .anomalies
+            .iter()
+            .map(|anomaly| anomaly.text.clone())
+            .collect();
+        let last = record
+            .exchange
+            .last_state(End::Local)
+            .and_then(|change| change.states.only());
+        if last == Some(State::TimeWait) {
+            notes.push("TIME-WAIT: 2MSL (60 s) was not waited for".to_string());
+        }
+        for note in notes {
+            let lines = wrap(&format!("note: {}", printable(&note)), "      ");
+            for line in lines {
+                match line.strip_prefix("note:") {
+                    Some(rest) => writeln!(self.out, "{}{rest}", self.style.note("note:"))?,
+                    None => writeln!(self.out, "{line}")?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Report for Ladder<W> {
+    fn probe(&mut self, record: &Record) -> io::Result<()> {
+        if record.failure.is_some() && record.exchange.segments.is_empty() {
+            // There is nothing to draw; the reason is on standard error.
+            return Ok(());
+        }
+        if record.seq > 0 {
+            writeln!(self.out)?;
+        }
+        self.header(record)?;
+        if !record.exchange.segments.is_empty() {
+            self.rungs(&record.exchange)?;
+        }
+        self.verdict(record)?;
+        if let Some(peer) = &record.exchange.peer {
+            for line in wrap(&offer(peer, &record.exchange), "      ") {
+                writeln!(self.out, "{line}")?;
+            }
+        }
+        self.notes(record)?;
+        self.out.flush()
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        writeln!(self.out)?;
+        for line in summary.lines() {
+            writeln!(self.out, "{line}")?;
+        }
+        self.out.flush()
+    }
+}
+
+fn wrap(text: &str, indent: &str) -> Vec<String> {
+    textwrap::wrap(
+        text,
+        textwrap::Options::new(WIDTH).subsequent_indent(indent),
+    )
+    .into_iter()
+    .map(|line| line.into_owned())
+    .collect()
+}
+
+/// Milliseconds, right-aligned; fewer decimals where they would not fit.
+fn time(t_ns: i64) -> String {
+    let ms = t_ns as f64 / 1e6;
+    match ms {
+        _ if ms < 10_000.0 => format!("{ms:8.3}"),
+        _ => format!("{ms:8.0}"),
+    }
+}
+
+fn change_at(exchange: &Exchange, segment: usize, end: End) -> Option<&StateChange> {
+    exchange
+        .states
+        .iter()
+        .rev()
+        .find(|change| change.segment == segment && change.end == end)
+}
+
+/// One state in full, two in short, of more the one it is heading for, with a question mark.
+fn short(states: StateSet) -> String {
+    if let Some(only) = states.only() {
+        return only.name().to_string();
+    }
+    if states.len() == 2 {
+        return states.iter().map(abbreviated).collect::<Vec<_>>().join("|");
+    }
+    // Before the SYN-ACK nothing is known but what we hope for.
+    let hoped = states.contains(State::Listen) && !states.contains(State::Established);
+    let heading = if hoped {
+        Some(State::Listen)
+    } else {
+        states.iter().last()
+    };
+    heading.map_or(String::new(), |state| format!("{} ?", state.name()))
+}
+
+fn abbreviated(state: State) -> &'static str {
+    match state {
+        State::SynReceived => "SYN-RCVD",
+        State::Established => "ESTAB",
+        State::FinWait1 => "FIN-W1",
+        State::FinWait2 => "FIN-W2",
+        State::CloseWait => "CLOSE-W",
+        State::TimeWait => "TIME-W",
+        other => other.name(),
+    }
+}
+
+/// Flags, numbers relative to the ISNs, and the options of SYNs, as far as they fit.
+fn describe(segment: &SegmentRecord, exchange: &Exchange) -> String {
+    let handshake = &exchange.handshake;
+    let (own, other) = match segment.from {
+        End::Local => (handshake.isn, handshake.peer_isn),
+        End::Peer => (handshake.peer_isn, handshake.isn),
+    };
+    let flags = segment.flags;
+    let relative = |number: SeqNumber, isn: Option<SeqNumber>| match isn {
+        Some(isn) => number.diff(isn).to_string(),
+        None => number.to_string(),
+    };
+    let seq = relative(segment.seq, own);
+    let mut text = format!("{:3}", flags.to_string());
+    if flags.syn() {
+        text += &format!(" seq {seq} ({})", segment.seq);
+    } else if segment.len > 0 {
+        text += &format!(" seq {seq} len {}", segment.len);
+    } else if flags.fin() || flags.rst() {
+        text += &format!(" seq {seq}");
+    }
+    if flags.ack() {
+        text += &format!(" ack {}", relative(segment.ack, other));
+    }
+    if flags.syn() {
+        let options: Vec<String> = segment.options.iter().filter_map(named).collect();
+        append_fitting(&mut text, &options);
+    }
+    text
+}
+
+fn named(option: &TcpOption) -> Option<String> {
+    match option {
+        TcpOption::Nop | TcpOption::End { .. } => None,
+        other => Some(other.to_string()),
+    }
+}
+
+/// Appends the words that fit into a segment's columns, and dots for the rest.
+fn append_fitting(text: &mut String, words: &[String]) {
+    const DOTS: &str = " ...";
+    for (index, word) in words.iter().enumerate() {
+        let is_last = index + 1 == words.len();
+        let room = SEGMENT.saturating_sub(text.len() + if is_last { 0 } else { DOTS.len() });
+        if word.len() + 1 > room {
+            text.push_str(DOTS);
+            return;
+        }
+        text.push(' ');
+        text.push_str(word);
+    }
+}
+
+/// What the peer's answer offered.
+fn offer(peer: &PeerRecord, exchange: &Exchange) -> String {
+    let mut parts = Vec::new();
+    if let Some(mss) = peer.mss {
+        parts.push(format!("mss {mss}"));
+    }
+    if exchange.handshake.peer_isn.is_some() {
+        parts.push(match peer.wscale {
+            Some(shift) => format!("window {} (<< {shift})", peer.window),
+            None => format!("window {}", peer.window),
+        });
+    }
+    let agreed = [
+        (peer.sack, "SACK"),
+        (peer.timestamps.is_some(), "timestamps"),
+        (peer.ecn, "ECN"),
+    ];
+    parts.extend(
+        agreed
+            .iter()
+            .filter(|(there, _)| *there)
+            .map(|(_, name)| (*name).to_string()),
+    );
+    parts.push(match hops(peer.ttl) {
+        0 => format!("TTL {} (on this link)", peer.ttl),
+        1 => format!("TTL {} (about 1 hop)", peer.ttl),
+        n => format!("TTL {} (about {n} hops)", peer.ttl),
+    });
+    if exchange.close.outcome == Outcome::NotAttempted && peer.mss.is_none() && parts.len() == 1 {
+        return format!("peer: RST with {}", parts[0]);
+    }
+    format!("peer: {}", parts.join(", "))
+}
+
+/// Stacks start at one of these.
+fn hops(ttl: u8) -> u8 {
+    [32, 64, 128, 255]
+        .into_iter()
+        .find(|start| *start >= ttl)
+        .map_or(0, |start| start - ttl)
+}

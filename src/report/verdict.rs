@@ -1,0 +1,97 @@
+//! The verdict in a sentence.
+
+use crate::exchange::{Exchange, Outcome, Verdict};
+
+use super::{Record, millis};
+
+impl Verdict {
+    /// The contract's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Open => "open",
+            Verdict::Closed => "closed",
+            Verdict::Filtered => "filtered",
+            Verdict::Unreachable => "unreachable",
+        }
+    }
+}
+
+impl Outcome {
+    /// The contract's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::InOrder => "in-order",
+            Outcome::ResetByPeer => "reset-by-peer",
+            Outcome::NoFin => "no-fin",
+            Outcome::NoAck => "no-ack",
+            Outcome::Aborted => "aborted",
+            Outcome::NotAttempted => "not-attempted",
+        }
+    }
+}
+
+/// What follows the verdict's word: how it ended, why, and the round trip.
+pub(super) fn sentence(record: &Record) -> String {
+    let exchange = &record.exchange;
+    match exchange.verdict {
+        None => record
+            .failure
+            .as_ref()
+            .map_or_else(String::new, |failure| format!(": {}", failure.text)),
+        Some(Verdict::Open) => format!(", {}.{}", ending(record), open_times(exchange)),
+        Some(Verdict::Closed) => format!(": the peer refused with RST.{}", rtt(exchange)),
+        Some(Verdict::Filtered | Verdict::Unreachable) => {
+            let Some(icmp) = exchange.icmp else {
+                return silence(exchange);
+            };
+            let after = millis(icmp.t_ns.unsigned_abs());
+            format!(
+                ": {} says {} (ICMP type {} code {}) after {after}.",
+                icmp.from, icmp.reason, icmp.icmp_type, icmp.code
+            )
+        }
+    }
+}
+
+fn silence(exchange: &Exchange) -> String {
+    let waited = exchange.elapsed_ns as f64 / 1e9;
+    match exchange.handshake.syn_sent {
+        0 => ": no answer.".to_string(),
+        1 => format!(": no answer to the SYN in {waited:.1} s."),
+        n => format!(": no answer to {n} SYNs in {waited:.1} s."),
+    }
+}
+
+fn ending(record: &Record) -> &'static str {
+    match record.exchange.close.outcome {
+        Outcome::InOrder => "closed in order",
+        Outcome::ResetByPeer => "but the peer reset the connection",
+        Outcome::NoFin => "but the peer acknowledged our FIN and never sent its own",
+        Outcome::NoAck => "but the peer never acknowledged our FIN",
+        Outcome::Aborted if record.stopped => "stopped early and reset by us",
+        Outcome::Aborted => "reset by us as asked",
+        Outcome::NotAttempted => "not closed",
+    }
+}
+
+fn open_times(exchange: &Exchange) -> String {
+    let close = exchange.close;
+    let fin = match (close.fin_rtt_ns, close.peer_fin_ns) {
+        (Some(ack), Some(fin)) if fin > ack => {
+            format!("; the peer's FIN came {} after its ACK.", millis(fin - ack))
+        }
+        (Some(ack), Some(fin)) if fin == ack => "; the peer's FIN came with its ACK.".to_string(),
+        _ => ".".to_string(),
+    };
+    match exchange.handshake.rtt_ns {
+        Some(rtt_ns) => format!(" RTT {}{fin}", millis(rtt_ns)),
+        None => String::new(),
+    }
+}
+
+fn rtt(exchange: &Exchange) -> String {
+    exchange
+        .handshake
+        .rtt_ns
+        .map_or_else(String::new, |rtt_ns| format!(" RTT {}.", millis(rtt_ns)))
+}
