@@ -19,6 +19,7 @@ mod segment;
 mod wire;
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -66,8 +67,30 @@ fn name_of_test_with<Body>() -> &'static str {
     path.trim_end_matches("::{{closure}}")
 }
 
+/// For a program without the test harness: whether it is inside. If not, it has run there once
+/// more, in full.
+pub fn is_inside() -> bool {
+    if env::var_os(INSIDE).is_some() {
+        Namespace::here().ip("link set lo up");
+        return true;
+    }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let status = command_inside(&arguments)
+        .status()
+        .expect("setpriv, of util-linux");
+    assert!(status.success(), "the run inside the lab failed: {status}");
+    false
+}
+
 fn start_again_inside(test: &str) {
-    let finished = Running::start(&mut command_inside(test)).finish_within(WHOLE_TEST);
+    let arguments = [
+        "--exact",
+        test,
+        "--include-ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ];
+    let finished = Running::start(&mut command_inside(&arguments)).finish_within(WHOLE_TEST);
     print!("{}", finished.stdout);
     eprint!("{}", finished.stderr);
     assert!(
@@ -93,7 +116,7 @@ fn start_again_inside(test: &str) {
 /// root for a user that does not exist inside let it be, and what runs without capabilities is an
 /// ordinary user. The process namespace ends all that the test started; the signal ends the
 /// namespace with the harness.
-fn command_inside(test: &str) -> Command {
+fn command_inside(arguments: &[impl AsRef<OsStr>]) -> Command {
     let this_program = env::current_exe().expect("the path of the test program");
     let path = env::var("PATH").unwrap_or_default();
     let mut command = Command::new("setpriv");
@@ -115,13 +138,7 @@ fn command_inside(test: &str) -> Command {
             "--",
         ])
         .arg(this_program)
-        .args([
-            "--exact",
-            test,
-            "--include-ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(arguments)
         .env(INSIDE, "1")
         .env("PATH", format!("{path}:/usr/sbin:/sbin"))
         .stdin(Stdio::null());
