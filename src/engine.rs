@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Anomaly, Exchange, Flow};
+use crate::exchange::{Anomaly, Exchange, Flow, Verdict};
 use crate::link::{Direction, Frame, Link, SendError, Wake};
 use crate::observe::{Observer, Subject};
 use crate::session::Handshake;
@@ -226,14 +226,20 @@ impl<'a, L: Link> Engine<'a, L> {
         }
     }
 
-    /// The report shows each of our segments at the time it left.
+    /// The report shows each of our segments at the time it left, and whatever else is queued.
     fn await_own_frames(&mut self) -> io::Result<()> {
-        let until = self.link.now() + OWN_FRAMES;
-        while self.ledger.awaits_capture() {
+        let limit = self.link.now() + OWN_FRAMES;
+        loop {
+            let now = self.link.now();
+            let until = if self.ledger.awaits_capture() {
+                limit
+            } else {
+                now
+            };
             match self.link.recv(Some(until))? {
-                Wake::Frame(frame) => self.take(frame, false),
-                Wake::Timeout => break,
+                Wake::Frame(frame) if now < limit => self.take(frame, false),
                 Wake::Interrupted => {}
+                Wake::Frame(_) | Wake::Timeout => break,
             }
         }
         let missing = self.ledger.missing();
@@ -279,6 +285,13 @@ impl<'a, L: Link> Engine<'a, L> {
         let mut exchange = self.observer.finish();
         if !self.stamped {
             exchange.handshake.rtt_ns = None;
+        }
+        let waited = self.refused.is_none() && self.stopped != Some(Stop::Interrupted);
+        let answered = exchange.peer.is_some() || exchange.icmp.is_some();
+        if !answered {
+            // Silence says something only to those who waited, though not even a SYN was captured.
+            exchange.verdict = waited.then_some(Verdict::Filtered);
+            exchange.reason = waited.then_some("no-response");
         }
         let t_ns = i64::try_from(exchange.elapsed_ns).unwrap_or(i64::MAX);
         exchange
