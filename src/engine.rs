@@ -282,7 +282,13 @@ impl<'a, L: Link> Engine<'a, L> {
     }
 
     fn finish(self, started: Stamp) -> Finished {
-        let mut exchange = self.observer.finish();
+        // With nothing sent, what a local rule answered (`reject`) says nothing of the peer.
+        let observer = if self.refused.is_some() {
+            Observer::new()
+        } else {
+            self.observer
+        };
+        let mut exchange = observer.finish();
         if !self.stamped {
             exchange.handshake.rtt_ns = None;
         }

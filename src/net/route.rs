@@ -60,7 +60,13 @@ pub enum RouteError {
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RouteError::NoRoute { to, error } => write!(f, "no route to {to}: {error}"),
+            RouteError::NoRoute { to, error } => {
+                write!(
+                    f,
+                    "no route to {to}: {} (see `ip route get {to}`)",
+                    why(error)
+                )
+            }
             RouteError::SourceNotOurs(ip) => write!(f, "{ip} is not an address of this host"),
             RouteError::UnknownInterface(name) => write!(f, "there is no interface {name:?}"),
             RouteError::FamilyMismatch { source, to } => {
@@ -74,6 +80,17 @@ impl fmt::Display for RouteError {
             }
             RouteError::Other(error) => write!(f, "cannot ask the kernel for a route: {error}"),
         }
+    }
+}
+
+/// What the kernel means by its error number here.
+fn why(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::ENETUNREACH) => "no entry in the routing table leads there".to_owned(),
+        Some(libc::EHOSTUNREACH) => "a route of type unreachable refuses it".to_owned(),
+        Some(libc::EACCES) => "a route of type prohibit refuses it".to_owned(),
+        Some(libc::EINVAL) => "a route of type blackhole swallows it".to_owned(),
+        _ => error.to_string(),
     }
 }
 

@@ -439,6 +439,13 @@ impl Observer {
             });
             return;
         }
+        let repeats = self.exchange.icmp.is_some_and(|first| {
+            (first.icmp_type, first.code, first.from) == (message.icmp_type, message.code, from)
+        });
+        if repeats {
+            // One for each SYN that was sent.
+            return;
+        }
         let text = format!(
             "an ICMP error ({}) from {from} about this connection was ignored",
             message.reason()

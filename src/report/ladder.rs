@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::exchange::{End, Exchange, Outcome, PeerRecord, SegmentRecord, StateChange};
+use crate::exchange::{Anomaly, End, Exchange, Outcome, PeerRecord, SegmentRecord, StateChange};
 use crate::tcp::{State, StateSet};
 use crate::wire::{SeqNumber, TcpOption};
 
@@ -98,12 +98,7 @@ impl<W: Write> Ladder<W> {
     }
 
     fn notes(&mut self, record: &Record) -> io::Result<()> {
-        let mut notes: Vec<String> = record
-            .exchange
-            .anomalies
-            .iter()
-            .map(|anomaly| anomaly.text.clone())
-            .collect();
+        let mut notes = notes(&record.exchange.anomalies);
         let last = record
             .exchange
             .last_state(End::Local)
@@ -154,6 +149,44 @@ impl<W: Write> Report for Ladder<W> {
         }
         self.out.flush()
     }
+}
+
+/// How many different notes of one kind are shown.
+const OF_A_KIND: usize = 3;
+
+/// The anomalies' texts; equal ones counted, and of each kind no more than a few.
+fn notes(anomalies: &[Anomaly]) -> Vec<String> {
+    let mut shown: Vec<(&Anomaly, usize)> = Vec::new();
+    let mut left_out: Vec<(&str, usize)> = Vec::new();
+    for anomaly in anomalies {
+        if let Some((_, count)) = shown
+            .iter_mut()
+            .find(|(same, _)| same.id == anomaly.id && same.text == anomaly.text)
+        {
+            *count += 1;
+        } else if shown
+            .iter()
+            .filter(|(other, _)| other.id == anomaly.id)
+            .count()
+            < OF_A_KIND
+        {
+            shown.push((anomaly, 1));
+        } else if let Some((_, count)) = left_out.iter_mut().find(|(id, _)| *id == anomaly.id) {
+            *count += 1;
+        } else {
+            left_out.push((anomaly.id, 1));
+        }
+    }
+    let told = shown.into_iter().map(|(anomaly, count)| match count {
+        1 => anomaly.text.clone(),
+        _ => format!("{} ({count} times)", anomaly.text),
+    });
+    told.chain(
+        left_out
+            .into_iter()
+            .map(|(id, count)| format!("{id}: {count} more")),
+    )
+    .collect()
 }
 
 fn wrap(text: &str, indent: &str) -> Vec<String> {

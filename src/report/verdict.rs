@@ -1,6 +1,6 @@
 //! The verdict in a sentence.
 
-use crate::exchange::{Exchange, Outcome, Verdict};
+use crate::exchange::{Exchange, IcmpRecord, Outcome, Verdict};
 
 use super::{Record, millis};
 
@@ -40,17 +40,30 @@ pub(super) fn sentence(record: &Record) -> String {
             .map_or_else(String::new, |failure| format!(": {}", failure.text)),
         Some(Verdict::Open) => format!(", {}.{}", ending(record), open_times(exchange)),
         Some(Verdict::Closed) => format!(": the peer refused with RST.{}", rtt(exchange)),
-        Some(Verdict::Filtered | Verdict::Unreachable) => {
-            let Some(icmp) = exchange.icmp else {
-                return silence(exchange);
-            };
-            let after = millis(icmp.t_ns.unsigned_abs());
-            format!(
-                ": {} says {} (ICMP type {} code {}) after {after}.",
-                icmp.from, icmp.reason, icmp.icmp_type, icmp.code
-            )
-        }
+        Some(Verdict::Filtered | Verdict::Unreachable) => exchange
+            .icmp
+            .map_or_else(|| silence(exchange), |icmp| icmp_error(&icmp, record)),
     }
+}
+
+fn icmp_error(icmp: &IcmpRecord, record: &Record) -> String {
+    let error = format!(
+        "{} (ICMP type {} code {})",
+        icmp.reason, icmp.icmp_type, icmp.code
+    );
+    if record
+        .local
+        .addr
+        .is_some_and(|local| local.ip() == icmp.from)
+    {
+        // Our own kernel tells us so when nobody answers its ARP or neighbour solicitation.
+        return format!(": the next hop did not answer; this host itself says {error}.");
+    }
+    format!(
+        ": {} says {error} after {}.",
+        icmp.from,
+        millis(icmp.t_ns.unsigned_abs())
+    )
 }
 
 fn silence(exchange: &Exchange) -> String {
