@@ -60,8 +60,6 @@ fn ended_as_asked(record: &Record) -> bool {
         Outcome::Aborted => {
             record.stopped || matches!(record.requested, End::Rst | End::SynRst | End::None)
         }
-        // `--deadline` or a signal came before the peer's time was up.
-        Outcome::NoFin | Outcome::NoAck => record.stopped,
-        Outcome::ResetByPeer | Outcome::NotAttempted => false,
+        Outcome::NoFin | Outcome::NoAck | Outcome::ResetByPeer | Outcome::NotAttempted => false,
     }
 }

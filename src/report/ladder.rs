@@ -1,6 +1,7 @@
 //! The ladder: one connection, for people, in 80 columns.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use crate::exchange::{Anomaly, End, Exchange, Outcome, PeerRecord, SegmentRecord, StateChange};
 use crate::tcp::{State, StateSet};
@@ -37,7 +38,8 @@ impl<W: Write> Ladder<W> {
             header += &format!(" ({addr})");
         }
         if let Some(local) = record.local.addr {
-            header += &format!(" from {local}");
+            // Without the zone: the interface is named beside it.
+            header += &format!(" from {}", SocketAddr::new(local.ip(), local.port()));
         }
         if let Some(interface) = &record.local.interface {
             header += &format!(" on {}", printable(interface));
