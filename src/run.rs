@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use crate::engine::{self, Finished, Probe, Stop};
@@ -20,6 +21,9 @@ use crate::wire::{IpFields, SeqNumber};
 
 /// How long the kernel may take to switch its stamps on.
 const STAMPING: Duration = Duration::from_millis(100);
+
+/// The longest that it took, with a margin.
+const UNSHOWN: Duration = Duration::from_millis(10);
 
 /// Why a run ended before its time.
 #[derive(Debug)]
@@ -133,8 +137,11 @@ fn open(plan: &Plan, stamping: Option<&Stamping>) -> Result<Option<(Live, Source
             format!("capabilities could not be given up: {error}"),
         )
     })?;
-    // A frame without a kernel stamp is reported as such, so going on without is honest.
-    let _ = stamping.is_some_and(|stamping| stamping.wait(STAMPING));
+    if !stamping.is_some_and(|stamping| stamping.wait(STAMPING)) {
+        // Without loopback nothing can show that the stamps are on: wait as long as it ever took.
+        // A frame without a stamp is reported as such in any case.
+        thread::sleep(UNSHOWN);
+    }
     Ok(Some((link, sources)))
 }
 

@@ -60,7 +60,7 @@ impl Style {
     }
 
     pub(super) fn note(self, text: impl fmt::Display) -> String {
-        self.paint(AnsiColor::Yellow.on_default(), text)
+        self.paint(Ansi::new().bold(), text)
     }
 
     fn paint(self, style: Ansi, text: impl fmt::Display) -> String {
