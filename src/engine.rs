@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Anomaly, Exchange, Flow, Verdict};
+use crate::exchange::{Anomaly, AnomalyKind, Exchange, Flow, Verdict};
 use crate::link::{Direction, Frame, Link, SendError, Wake};
 use crate::observe::{Observer, Subject};
 use crate::session::Handshake;
@@ -83,7 +83,7 @@ struct Engine<'a, L> {
     refused: Option<SendError>,
     stopped: Option<Stop>,
     stamped: bool,
-    notes: Vec<(&'static str, String)>,
+    notes: Vec<(AnomalyKind, String)>,
     identification: u16,
 }
 
@@ -166,7 +166,7 @@ impl<'a, L: Link> Engine<'a, L> {
                 }
                 Err(error) => {
                     let text = format!("a segment ({}) was not sent: {error}", sent.flags);
-                    self.notes.push(("send-failed", text));
+                    self.notes.push((AnomalyKind::SendFailed, text));
                 }
             }
         }
@@ -216,13 +216,13 @@ impl<'a, L: Link> Engine<'a, L> {
             self.kernel_rst += 1;
             let text =
                 "the kernel of this host sent a RST on our connection: the port guard did not hold";
-            self.notes.push(("kernel-rst", text.to_string()));
+            self.notes.push((AnomalyKind::KernelRst, text.to_string()));
         } else {
             let text = format!(
                 "a segment ({}) left this host that tcpshake did not send",
                 segment.flags
             );
-            self.notes.push(("foreign-segment", text));
+            self.notes.push((AnomalyKind::ForeignSegment, text));
         }
     }
 
@@ -247,7 +247,7 @@ impl<'a, L: Link> Engine<'a, L> {
             let text = format!(
                 "{missing} of our segments never left this host: the next hop did not answer, or a local rule dropped them"
             );
-            self.notes.push(("not-sent", text));
+            self.notes.push((AnomalyKind::NotSent, text));
         }
         let observer = &mut self.observer;
         self.frames
@@ -260,11 +260,12 @@ impl<'a, L: Link> Engine<'a, L> {
         if lost > 0 {
             let text =
                 format!("the capture lost {lost} frames: segments may be missing from this report");
-            self.notes.push(("capture-drops", text));
+            self.notes.push((AnomalyKind::CaptureDrops, text));
         }
         if !self.stamped {
             let text = "the kernel did not stamp every frame: no round trip is given";
-            self.notes.push(("no-kernel-stamp", text.to_string()));
+            self.notes
+                .push((AnomalyKind::NoKernelStamp, text.to_string()));
         }
     }
 
@@ -277,7 +278,7 @@ impl<'a, L: Link> Engine<'a, L> {
                 "the wall clock was set by {:+.3} s meanwhile: times across that moment are wrong",
                 step as f64 / 1e9
             );
-            self.notes.push(("clock-stepped", text));
+            self.notes.push((AnomalyKind::ClockStepped, text));
         }
     }
 
@@ -300,14 +301,11 @@ impl<'a, L: Link> Engine<'a, L> {
             exchange.reason = waited.then_some("no-response");
         }
         let t_ns = i64::try_from(exchange.elapsed_ns).unwrap_or(i64::MAX);
-        exchange
-            .anomalies
-            .extend(self.notes.into_iter().map(|(id, text)| Anomaly {
-                id,
-                t_ns,
-                text,
-                misbehaviour: false,
-            }));
+        exchange.anomalies.extend(
+            self.notes
+                .into_iter()
+                .map(|(kind, text)| Anomaly::new(kind, t_ns, text)),
+        );
         Finished {
             started: exchange.started.unwrap_or(started),
             exchange,

@@ -3,11 +3,15 @@
 //! [`crate::observe`] fills it from captured frames. It holds no socket, no clock and no text for
 //! people beyond the wording of anomalies.
 
+mod anomaly;
+
 use std::net::{IpAddr, SocketAddr};
 
 use crate::clock::Stamp;
 use crate::tcp::StateSet;
 use crate::wire::{Flags, Options, SeqNumber};
+
+pub use anomaly::{Anomaly, AnomalyKind};
 
 /// The two addresses and ports of a connection, seen from us.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -195,19 +199,6 @@ pub struct IcmpRecord {
     pub from: IpAddr,
     /// nmap's word for it.
     pub reason: &'static str,
-}
-
-/// Something out of the ordinary.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Anomaly {
-    /// A fixed word for programs.
-    pub id: &'static str,
-    /// When, in nanoseconds from the first frame.
-    pub t_ns: i64,
-    /// A sentence for people.
-    pub text: String,
-    /// The peer broke the rules of TCP (exit status 7).
-    pub misbehaviour: bool,
 }
 
 /// Everything known of one connection.

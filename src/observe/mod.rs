@@ -12,7 +12,8 @@ use std::net::IpAddr;
 
 use crate::clock::Stamp;
 use crate::exchange::{
-    Anomaly, End, Exchange, IcmpRecord, PREVIEW, PeerRecord, SegmentRecord, StateChange, Verdict,
+    Anomaly, AnomalyKind, End, Exchange, IcmpRecord, PREVIEW, PeerRecord, SegmentRecord,
+    StateChange, Verdict,
 };
 use crate::tcp::window::{RstJudgement, ack_answers_syn, judge_rst, sequence_acceptable};
 use crate::tcp::{Negotiated, State};
@@ -87,7 +88,7 @@ impl Observer {
                 self.record(t_ns, *from, *ttl, segment);
                 match from {
                     _ if !intact => self.anomaly(
-                        "bad-checksum",
+                        AnomalyKind::BadChecksum,
                         t_ns,
                         format!(
                             "a segment ({}) came with a wrong TCP checksum and was dropped",
@@ -100,7 +101,7 @@ impl Observer {
             }
             Subject::Malformed { error } => {
                 self.anomaly(
-                    "malformed-segment",
+                    AnomalyKind::MalformedSegment,
                     t_ns,
                     format!("a segment was dropped: {error}"),
                 );
@@ -145,7 +146,7 @@ impl Observer {
                 "the options of a segment ({}) are malformed: {}",
                 segment.flags, segment.options
             );
-            self.anomaly("malformed-options", t_ns, text);
+            self.anomaly(AnomalyKind::MalformedOptions, t_ns, text);
         }
     }
 
@@ -175,7 +176,7 @@ impl Observer {
             let repeated = self.close.our_fin_leaves(t_ns);
             if repeated {
                 let text = "our FIN was not acknowledged in time and was sent again".to_string();
-                self.anomaly("fin-retransmitted", t_ns, text);
+                self.anomaly(AnomalyKind::FinRetransmitted, t_ns, text);
             }
         }
         let ours = !flags.rst() || self.is_our_reset(segment);
@@ -204,7 +205,7 @@ impl Observer {
             2 => "the first SYN got no answer".to_string(),
             n => format!("{} SYNs got no answer", n - 1),
         };
-        self.anomaly("syn-retransmitted", t_ns, text);
+        self.anomaly(AnomalyKind::SynRetransmitted, t_ns, text);
     }
 
     fn peer_segment(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
@@ -213,7 +214,7 @@ impl Observer {
             Some(Verdict::Open) => {}
             Some(_) => {
                 let text = format!("a segment ({}) came after the verdict", segment.flags);
-                return self.anomaly("late-answer", t_ns, text);
+                return self.anomaly(AnomalyKind::LateAnswer, t_ns, text);
             }
         }
         if segment.flags.syn() {
@@ -227,7 +228,7 @@ impl Observer {
                 "a segment ({}, seq {}, ack {}) lies outside what either end can have sent",
                 segment.flags, segment.seq, segment.ack
             );
-            return self.anomaly("out-of-window", t_ns, text);
+            return self.anomaly(AnomalyKind::OutOfWindow, t_ns, text);
         }
         self.take(t_ns, segment);
     }
@@ -249,7 +250,7 @@ impl Observer {
                     "answered with RST"
                 }
             );
-            return self.misbehaviour("wrong-ack", t_ns, text);
+            return self.anomaly(AnomalyKind::WrongAck, t_ns, text);
         }
         if flags.rst() && flags.ack() {
             self.decide(Verdict::Closed, "reset");
@@ -257,7 +258,7 @@ impl Observer {
             self.decide(Verdict::Open, if flags.ack() { "syn-ack" } else { "syn" });
         } else {
             let text = format!("a segment ({flags}) that answers no SYN was ignored");
-            return self.anomaly("unexpected-segment", t_ns, text);
+            return self.anomaly(AnomalyKind::UnexpectedSegment, t_ns, text);
         }
         self.exchange.handshake.rtt_ns = self.syn_rtt.answered(t_ns, segment);
         self.exchange.peer = Some(offer(ttl, segment));
@@ -291,13 +292,13 @@ impl Observer {
                 "the peer repeated its SYN-ACK {:.3} s after the first",
                 since as f64 / 1e9
             );
-            self.anomaly("syn-ack-repeated", t_ns, text);
+            self.anomaly(AnomalyKind::SynAckRepeated, t_ns, text);
         } else {
             let text = format!(
                 "a second SYN with another ISN ({}) came and was not taken",
                 segment.seq
             );
-            self.misbehaviour("isn-changed", t_ns, text);
+            self.anomaly(AnomalyKind::IsnChanged, t_ns, text);
         }
     }
 
@@ -316,7 +317,7 @@ impl Observer {
                     "a RST with seq {} was ignored: only {rcv_nxt} would be taken (RFC 5961)",
                     segment.seq
                 );
-                self.anomaly("rst-ignored", t_ns, text);
+                self.anomaly(AnomalyKind::RstIgnored, t_ns, text);
             }
         }
     }
@@ -330,7 +331,7 @@ impl Observer {
             let text = format!(
                 "the RST came with TTL {ttl} while the peer answers with {usual}: something on the path may have sent it"
             );
-            self.anomaly("rst-ttl", t_ns, text);
+            self.anomaly(AnomalyKind::RstTtl, t_ns, text);
         }
         let newest = self
             .exchange
@@ -351,7 +352,7 @@ impl Observer {
                     after_ns as f64 / 1e6,
                     rtt_ns as f64 / 1e6
                 );
-                self.anomaly("rst-timing", t_ns, text);
+                self.anomaly(AnomalyKind::RstTiming, t_ns, text);
             }
         }
     }
@@ -450,7 +451,7 @@ impl Observer {
             "an ICMP error ({}) from {from} about this connection was ignored",
             message.reason()
         );
-        self.anomaly("icmp-ignored", t_ns, text);
+        self.anomaly(AnomalyKind::IcmpIgnored, t_ns, text);
     }
 
     fn claims(&mut self, t_ns: i64, claims: Vec<Claim>) {
@@ -480,22 +481,9 @@ impl Observer {
         }
     }
 
-    fn anomaly(&mut self, id: &'static str, t_ns: i64, text: String) {
-        self.exchange.anomalies.push(Anomaly {
-            id,
-            t_ns,
-            text,
-            misbehaviour: false,
-        });
-    }
-
-    fn misbehaviour(&mut self, id: &'static str, t_ns: i64, text: String) {
-        self.exchange.anomalies.push(Anomaly {
-            id,
-            t_ns,
-            text,
-            misbehaviour: true,
-        });
+    fn anomaly(&mut self, kind: AnomalyKind, t_ns: i64, text: String) {
+        let anomaly = Anomaly::new(kind, t_ns, text);
+        self.exchange.anomalies.push(anomaly);
     }
 }
 

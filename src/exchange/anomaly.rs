@@ -1,0 +1,80 @@
+//! Everything out of the ordinary that a report can name, in one table.
+
+/// Something out of the ordinary.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Anomaly {
+    /// A fixed word for programs: [`AnomalyKind::id`].
+    pub id: &'static str,
+    /// When, in nanoseconds from the first frame.
+    pub t_ns: i64,
+    /// A sentence for people.
+    pub text: String,
+    /// The peer broke the rules of TCP (exit status 7).
+    pub misbehaviour: bool,
+}
+
+impl Anomaly {
+    /// This kind, at that time, in these words.
+    pub fn new(kind: AnomalyKind, t_ns: i64, text: String) -> Anomaly {
+        Anomaly {
+            id: kind.id(),
+            t_ns,
+            text,
+            misbehaviour: kind.is_misbehaviour(),
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($kind:ident $id:literal $meaning:literal,)*) => {
+        /// What can be out of the ordinary. The manual page explains each under its word.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum AnomalyKind {
+            $(#[doc = $meaning] $kind,)*
+        }
+
+        impl AnomalyKind {
+            /// All of them.
+            pub const ALL: &[AnomalyKind] = &[$(AnomalyKind::$kind,)*];
+
+            /// Its word in reports.
+            pub fn id(self) -> &'static str {
+                match self {
+                    $(AnomalyKind::$kind => $id,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    SynRetransmitted "syn-retransmitted" "Our SYN was sent again.",
+    SynAckRepeated "syn-ack-repeated" "The peer sent its SYN-ACK again.",
+    FinRetransmitted "fin-retransmitted" "Our FIN was sent again.",
+    WrongAck "wrong-ack" "The answer to our SYN acknowledges something else.",
+    IsnChanged "isn-changed" "A second SYN of the peer has another initial sequence number.",
+    UnexpectedSegment "unexpected-segment" "A segment answers no SYN, while ours is unanswered.",
+    LateAnswer "late-answer" "A segment came after a verdict other than open.",
+    OutOfWindow "out-of-window" "A segment of the peer lies outside what either end can have sent.",
+    RstIgnored "rst-ignored" "A RST has not the number that we expect (RFC 5961).",
+    RstTtl "rst-ttl" "The TTL of a RST differs from that of the peer's other segments.",
+    RstTiming "rst-timing" "A RST came sooner than the round trip allows.",
+    IcmpIgnored "icmp-ignored" "An ICMP error about the connection came and did not decide.",
+    BadChecksum "bad-checksum" "A segment has a wrong TCP checksum.",
+    MalformedSegment "malformed-segment" "A TCP header cannot be read.",
+    MalformedOptions "malformed-options" "The options of a segment cannot be read to their end.",
+    KernelRst "kernel-rst" "This host's kernel sent a RST in our name.",
+    ForeignSegment "foreign-segment" "Another program of this host sent a segment on our connection.",
+    SendFailed "send-failed" "The kernel refused to send a segment.",
+    NotSent "not-sent" "The kernel took segments of ours that never left this host.",
+    CaptureDrops "capture-drops" "The capture lost frames.",
+    NoKernelStamp "no-kernel-stamp" "A frame came without the kernel's time stamp.",
+    ClockStepped "clock-stepped" "The wall clock was set during the exchange.",
+}
+
+impl AnomalyKind {
+    /// Whether it shows that the peer broke the rules of TCP (exit status 7).
+    pub fn is_misbehaviour(self) -> bool {
+        matches!(self, AnomalyKind::WrongAck | AnomalyKind::IsnChanged)
+    }
+}
