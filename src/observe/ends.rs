@@ -258,7 +258,13 @@ impl Ends {
             since_syn_ack: true,
         });
         let before_sending = self.local.states;
-        self.local.sends(segment, &self.peer);
+        // An ACK that left while more was arriving takes nothing back.
+        let flags = segment.flags;
+        let plain = !flags.syn() && !flags.fin() && !flags.rst();
+        let overtaken = plain && self.peer.nxt.is_some_and(|nxt| segment.ack.lt(nxt));
+        if !overtaken {
+            self.local.sends(segment, &self.peer);
+        }
         let effect = effect_on(&self.peer, segment, &self.local);
         self.peer.may_receive(effect);
         let mut claims: Vec<Claim> = opening.into_iter().collect();
@@ -439,6 +445,18 @@ mod tests {
             ('<', A, 301, 101),
         ]);
         assert_eq!(peer, CloseWait.into());
+    }
+
+    #[test]
+    fn an_ack_of_ours_that_crossed_the_peers_fin_takes_nothing_back() {
+        let (local, peer) = after_handshake(&[
+            ('>', F | A, 101, 301),
+            ('<', A, 301, 102),
+            ('<', F | A, 301, 102),
+            ('>', A, 102, 301),
+            ('>', A, 102, 302),
+        ]);
+        assert_eq!((local, peer), (TimeWait.into(), [LastAck, Closed].into()));
     }
 
     #[test]
