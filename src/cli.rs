@@ -1,7 +1,6 @@
 //! The command line: names and shapes, nothing resolved yet.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use crate::session::End;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
-    max_term_width = 100,
+    max_term_width = 80,
     after_help = "Exit status: 0 open and ended as asked, 2 usage, 3 closed, 4 filtered, \
                   5 unreachable, 6 could not probe, 7 the peer misbehaved. See tcpshake(1)."
 )]
@@ -113,13 +112,13 @@ pub struct SynArgs {
     #[arg(long, value_name = "N|none")]
     pub wscale: Option<Wanted<u8>>,
     /// Permit selective acknowledgments, or =none
-    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes", hide_possible_values = true)]
     pub sack: Option<Switch>,
     /// Offer timestamps, or =none
-    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes", hide_possible_values = true)]
     pub timestamps: Option<Switch>,
     /// Offer explicit congestion notification, or =none
-    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes")]
+    #[arg(long, value_name = "none", num_args = 0..=1, require_equals = true, default_missing_value = "yes", hide_possible_values = true)]
     pub ecn: Option<Switch>,
     /// Ask for a TCP Fast Open cookie, or send this one
     #[arg(long, value_name = "HEX", num_args = 0..=1, require_equals = true, default_missing_value = "")]
@@ -143,7 +142,7 @@ pub struct CourseArgs {
     #[arg(long, value_name = "END", default_value = "fin")]
     pub end: End,
     /// How long to stay in --end hold, or to leave the SYN-ACK unanswered in --end none
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub hold: Duration,
     /// First wait for the peer; doubled for each retry
     #[arg(short = 'W', long, value_name = "DURATION", default_value = "1s", value_parser = positive_duration)]
@@ -239,19 +238,16 @@ pub enum Wanted<T> {
     Without,
 }
 
-impl<T: FromStr> FromStr for Wanted<T>
-where
-    T::Err: fmt::Display,
-{
+impl<T: FromStr> FromStr for Wanted<T> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "none" => Ok(Wanted::Without),
-            number => number
-                .parse()
-                .map(Wanted::With)
-                .map_err(|error| format!("{error}; or say none")),
+            number => number.parse().map(Wanted::With).map_err(|_| {
+                let most = u64::MAX >> (u64::BITS as usize - 8 * size_of::<T>());
+                format!("expected a number from 0 to {most}, or none")
+            }),
         }
     }
 }
@@ -362,16 +358,22 @@ fn join_switches(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString>
 
 /// clap's message without its usage block.
 fn one_line(message: &str) -> String {
-    let told: Vec<&str> = message
+    let lines = message
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
-        .filter(|line| !line.is_empty())
-        .collect();
-    let told = told.join(" ");
+        .filter(|line| !line.is_empty());
+    let mut told = String::new();
+    for line in lines {
+        match line.strip_prefix("tip: ") {
+            Some(tip) => told += &format!("; {tip}"),
+            None => told += &format!(" {line}"),
+        }
+    }
+    let told = told.trim_start();
     format!(
         "{} (see --help)",
-        told.strip_prefix("error: ").unwrap_or(&told)
+        told.strip_prefix("error: ").unwrap_or(told)
     )
 }
 
@@ -385,11 +387,15 @@ fn number(text: &str) -> Result<u32, String> {
     })
 }
 
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a duration, as in 200ms or 1m 30s".to_string())
+}
+
 fn positive_duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration.is_zero() => Err("must be more than nothing".to_string()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(error.to_string()),
+    match duration(text)? {
+        Duration::ZERO => Err("must be more than nothing".to_string()),
+        positive => Ok(positive),
     }
 }
 
@@ -449,8 +455,10 @@ mod tests {
     fn an_error_is_one_line_that_names_the_value() {
         for (arguments, told) in [
             (["--ttl", "0", "h:1"].as_slice(), "--ttl"),
-            (&["--mss", "x", "h:1"], "--mss"),
+            (&["--mss", "x", "h:1"], "from 0 to 65535, or none"),
+            (&["--wscale", "256", "h:1"], "from 0 to 255, or none"),
             (&["--timeout", "0s", "h:1"], "--timeout"),
+            (&["--hold", "soon", "h:1"], "as in 200ms"),
             (&["--option", "3:zz", "h:1"], "hexadecimal"),
             (&["--frob", "h:1"], "--frob"),
             (&[], "no target"),

@@ -227,7 +227,9 @@ fn route_problem(error: RouteError) -> Result<Problem, Problem> {
             format!("--interface: {text}: `ip link` shows those there are"),
         )),
         RouteError::FamilyMismatch { .. } => Err(Problem::usage(format!("--source: {text}"))),
-        RouteError::ScopeNeeded(_) => Err(Problem::usage(text)),
+        RouteError::ScopeNeeded(ip) => Err(Problem::usage(format!(
+            "{text}: write [{ip}%eth0], or add --interface"
+        ))),
         RouteError::Other(_) => Err(Problem::host("no-route", text)),
     }
 }
