@@ -303,6 +303,9 @@ impl FromStr for RawOption {
             .parse()
             .map_err(|_| format!("kind {kind:?} is not a number from 0 to 255"))?;
         let Hex(data) = hex.parse()?;
+        if kind == 1 && !data.is_empty() {
+            return Err("kind 1 (nop) is a single byte: write 1:".to_string());
+        }
         if data.len() > 38 {
             return Err(format!(
                 "{} bytes of data do not fit: a TCP option holds at most 38",
@@ -480,5 +483,7 @@ mod tests {
         );
         assert!("256:00".parse::<RawOption>().is_err());
         assert!("7".parse::<RawOption>().is_err());
+        assert!("1:".parse::<RawOption>().is_ok());
+        assert!("1:00".parse::<RawOption>().is_err());
     }
 }
