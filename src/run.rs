@@ -75,7 +75,10 @@ pub fn run(
                 plan,
                 destination,
                 seq,
-                failure("interrupted", "interrupted before its turn"),
+                failure(
+                    "interrupted",
+                    &format!("{}: interrupted before its turn", destination.target.input),
+                ),
             ),
             (Err(problem), _) => blank(plan, destination, seq, why_not(problem)),
         };

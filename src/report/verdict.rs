@@ -79,6 +79,8 @@ fn ending(record: &Record) -> &'static str {
     match record.exchange.close.outcome {
         Outcome::InOrder => "closed in order",
         Outcome::ResetByPeer => "but the peer reset the connection",
+        Outcome::NoFin if record.stopped => "stopped early, before the peer's FIN",
+        Outcome::NoAck if record.stopped => "stopped early, before the peer's ACK of our FIN",
         Outcome::NoFin => "but the peer acknowledged our FIN and never sent its own",
         Outcome::NoAck => "but the peer never acknowledged our FIN",
         Outcome::Aborted if record.stopped => "stopped early and reset by us",
