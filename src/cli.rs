@@ -144,6 +144,9 @@ pub struct CourseArgs {
     /// How long to stay in --end hold, or to leave the SYN-ACK unanswered in --end none
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub hold: Duration,
+    /// Stay in TIME-WAIT to answer repeats of the peer's FIN [default when given: 60s]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "60s", value_parser = positive_duration)]
+    pub time_wait: Option<Duration>,
     /// First wait for the peer; doubled for each retry
     #[arg(short = 'W', long, value_name = "DURATION", default_value = "1s", value_parser = positive_duration)]
     pub timeout: Duration,
@@ -342,17 +345,22 @@ pub enum Refusal {
     Usage(String),
 }
 
-/// `--sack none` reads like `--mss none` and means the same as `--sack=none`.
+/// `--sack none` reads like `--mss none` and means the same as `--sack=none`; `--time-wait 5s` the
+/// same as `--time-wait=5s`. A target is never `none` or a duration.
 fn join_switches(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut joined: Vec<OsString> = Vec::new();
     for argument in arguments {
-        let switch = joined.last().is_some_and(|last| {
-            ["--sack", "--timestamps", "--ecn"]
-                .iter()
-                .any(|name| last == name)
-        });
+        let text = argument.to_string_lossy();
+        let is_value = match joined.last().and_then(|last| last.to_str()) {
+            Some("--sack" | "--timestamps" | "--ecn") => text == "none",
+            Some("--time-wait") => duration(&text).is_ok(),
+            _ => false,
+        };
         match joined.last_mut() {
-            Some(last) if switch && argument == "none" => last.push("=none"),
+            Some(switch) if is_value => {
+                switch.push("=");
+                switch.push(argument);
+            }
             _ => joined.push(argument),
         }
     }
@@ -435,6 +443,24 @@ mod tests {
             probe(&["--sack", "h:1"]).unwrap().syn.sack,
             Some(Switch::Yes)
         );
+    }
+
+    #[test]
+    fn time_wait_takes_a_duration_or_none() {
+        let waits = |form: &[&str]| probe(form).unwrap().course.time_wait;
+        assert_eq!(
+            waits(&["--time-wait", "h:1"]),
+            Some(Duration::from_secs(60))
+        );
+        assert_eq!(
+            waits(&["--time-wait", "5s", "h:1"]),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(
+            waits(&["--time-wait=5s", "h:1"]),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(waits(&["h:1"]), None);
     }
 
     #[test]

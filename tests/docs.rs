@@ -229,6 +229,7 @@ fn record(full: bool) -> Record {
             ..LocalInfo::default()
         },
         requested: session::End::Fin,
+        time_wait: None,
         exchange,
         kernel_rst: 0,
         capture_drops: 0,

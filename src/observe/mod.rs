@@ -308,7 +308,8 @@ impl Observer {
         match judge_rst(rcv_nxt, self.our_window, segment.seq) {
             RstJudgement::Reset => {
                 self.suspect_reset(t_ns, ttl, segment);
-                self.close.peer_reset |= self.ends.local_state() != State::Closed.into();
+                let over = [State::TimeWait, State::Closed].map(Into::into);
+                self.close.peer_reset |= !over.contains(&self.ends.local_state());
                 let claims = self.ends.peer_sends(segment, true);
                 self.claims(t_ns, claims);
             }

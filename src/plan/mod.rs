@@ -142,6 +142,7 @@ pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
         course: Course {
             end: args.course.end,
             hold: args.course.hold,
+            time_wait: args.course.time_wait,
         },
         schedule: Schedule {
             first: args.course.timeout,

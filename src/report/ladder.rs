@@ -106,7 +106,16 @@ impl<W: Write> Ladder<W> {
             .last_state(End::Local)
             .and_then(|change| change.states.only());
         if last == Some(State::TimeWait) {
-            notes.push("TIME-WAIT: 2MSL (60 s) was not waited for".to_string());
+            notes.push(match record.time_wait {
+                Some(stay) if !record.stopped => {
+                    format!(
+                        "TIME-WAIT was held for {}",
+                        humantime::format_duration(stay)
+                    )
+                }
+                Some(_) => "TIME-WAIT was cut short".to_string(),
+                None => "TIME-WAIT: 2MSL (60 s) was not waited for (--time-wait does)".to_string(),
+            });
         }
         for note in notes {
             let lines = wrap(&format!("note: {}", printable(&note)), "      ");

@@ -9,6 +9,7 @@ mod verdict;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use crate::clock::Stamp;
 use crate::exchange::Exchange;
@@ -66,6 +67,8 @@ pub struct Record {
     pub local: LocalInfo,
     /// The end that was asked for.
     pub requested: End,
+    /// How long we were to stay in TIME-WAIT.
+    pub time_wait: Option<Duration>,
     /// What happened.
     pub exchange: Exchange,
     /// RSTs of this host's kernel.

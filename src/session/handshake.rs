@@ -51,6 +51,8 @@ pub struct Course {
     pub end: End,
     /// How long `hold` and `none` wait.
     pub hold: Duration,
+    /// How long to stay in TIME-WAIT, answering repeats of the peer's FIN; not at all if `None`.
+    pub time_wait: Option<Duration>,
 }
 
 /// Where the session stands.
@@ -64,6 +66,9 @@ enum Phase {
     Withholding(Time),
     /// Our FIN is acknowledged; the peer's must come until then.
     AwaitingFin(Time),
+    /// TIME-WAIT until then. A repeated FIN does not start it anew, as RFC 9293 3.10.7.4 has it:
+    /// the user said how long.
+    TimeWait(Time),
     /// Over. What the peer sent before it knew may still arrive until then.
     Lingering(Time),
     /// Nothing more to send or to hear.
@@ -139,7 +144,9 @@ impl Handshake {
             Phase::Withholding(until) | Phase::AwaitingFin(until) if now >= until => {
                 self.abort(now);
             }
-            Phase::Lingering(until) if now >= until => self.phase = Phase::Done,
+            Phase::TimeWait(until) | Phase::Lingering(until) if now >= until => {
+                self.phase = Phase::Done;
+            }
             Phase::Connected => {
                 self.connection.on_timeout(now);
                 self.follow_events(now);
@@ -167,6 +174,7 @@ impl Handshake {
             Phase::Holding(until)
             | Phase::Withholding(until)
             | Phase::AwaitingFin(until)
+            | Phase::TimeWait(until)
             | Phase::Lingering(until) => Some(until),
             Phase::Done => None,
         }
@@ -193,17 +201,21 @@ impl Handshake {
                 Event::Reset => self.phase = Phase::Done,
             }
         }
-        if self.phase != Phase::Done && self.is_over() {
-            self.phase = Phase::Done;
-        }
+        self.finish(now);
     }
 
-    /// Both FINs are acknowledged. While lingering, CLOSED is where we are on purpose.
-    fn is_over(&self) -> bool {
-        match self.connection.state() {
-            State::TimeWait => true,
-            State::Closed => !matches!(self.phase, Phase::Lingering(_)),
-            _ => false,
+    /// Once both FINs are acknowledged. While lingering, CLOSED is where we are on purpose.
+    fn finish(&mut self, now: Time) {
+        match (self.connection.state(), self.phase) {
+            (State::TimeWait, Phase::TimeWait(_)) | (State::Closed, Phase::Lingering(_)) => {}
+            (State::TimeWait, _) => {
+                self.phase = match self.course.time_wait {
+                    Some(stay) => Phase::TimeWait(now + stay),
+                    None => Phase::Done,
+                };
+            }
+            (State::Closed, _) => self.phase = Phase::Done,
+            _ => {}
         }
     }
 
