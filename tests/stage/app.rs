@@ -1,0 +1,75 @@
+//! What the peer's application does with its connection.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::lab::{Connection, Listener, Namespace};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum App {
+    /// Leaves the connection to the kernel: never accepts, never closes.
+    Idle,
+    /// Idle, and its kernel waits for data before it takes a connection for established.
+    Deferring,
+    /// Closes when the client has.
+    Closing,
+    /// Closes at once.
+    Hasty,
+    /// Writes a banner and never closes.
+    Greeting,
+    /// Writes a banner, then closes when the client has.
+    Serving,
+    /// Resets at once (SO_LINGER of zero).
+    Resetting,
+}
+
+/// An application at work.
+pub struct Server {
+    pub listener: Arc<Listener>,
+    at_work: Option<JoinHandle<Option<Connection>>>,
+}
+
+impl App {
+    pub fn serve(self, host: &Namespace, address: SocketAddr) -> Server {
+        let listener = Arc::new(host.listen(address));
+        if self == App::Deferring {
+            listener.defer_accept(30);
+        }
+        let its = Arc::clone(&listener);
+        let accepts = !matches!(self, App::Idle | App::Deferring);
+        Server {
+            at_work: accepts.then(|| thread::spawn(move || self.play(its.accept()))),
+            listener,
+        }
+    }
+
+    /// Gives the connection back if it stays open.
+    fn play(self, mut connection: Connection) -> Option<Connection> {
+        if matches!(self, App::Greeting | App::Serving) {
+            connection.write(b"220 ready\r\n");
+        }
+        if matches!(self, App::Closing | App::Serving) {
+            connection.read_to_end();
+        }
+        match self {
+            App::Resetting => connection.reset(),
+            App::Greeting => return Some(connection),
+            _ => connection.close(),
+        }
+        None
+    }
+}
+
+impl Server {
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// Fails when the application did.
+    pub fn end(self) {
+        if let Some(at_work) = self.at_work {
+            at_work.join().expect("an application that plays its part");
+        }
+    }
+}
