@@ -56,6 +56,16 @@ impl Effect {
     }
 }
 
+/// Which FIN an end had first: its own to send, or the other's to receive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Order {
+    OwnFirst,
+    OtherFirst,
+    /// Only a repeat of its FIN was seen.
+    #[default]
+    Unknown,
+}
+
 /// What the frames have told of one end.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
@@ -67,8 +77,8 @@ pub(super) struct Known {
     pub(super) fin: Option<SeqNumber>,
     /// The highest number it has acknowledged.
     pub(super) acked: Option<SeqNumber>,
-    /// Its FIN did not acknowledge the other's.
-    closed_first: bool,
+    /// Whether it sent its FIN before the other's had arrived.
+    order: Order,
     /// States that its last segment allows, before anything that may have reached it since.
     proven: StateSet,
     /// What it may have received, repeats left out.
@@ -108,12 +118,17 @@ impl Known {
             self.iss.get_or_insert(segment.seq);
         }
         let end = segment.seq + segment.seq_len();
-        if self.nxt.is_none_or(|nxt| nxt.lt(end)) {
-            self.nxt = Some(end);
-        }
         if segment.flags.fin() && self.fin.is_none() {
             self.fin = Some(end - 1);
-            self.closed_first = !(segment.flags.ack() && other.fin_covered_by(segment.ack));
+            let is_repeat = self.nxt.is_some_and(|nxt| end.le(nxt));
+            self.order = match segment.flags.ack() && other.fin_covered_by(segment.ack) {
+                false => Order::OwnFirst,
+                true if is_repeat => Order::Unknown,
+                true => Order::OtherFirst,
+            };
+        }
+        if self.nxt.is_none_or(|nxt| nxt.lt(end)) {
+            self.nxt = Some(end);
         }
         if segment.flags.ack() && self.acked.is_none_or(|acked| acked.lt(segment.ack)) {
             self.acked = Some(segment.ack);
@@ -132,7 +147,8 @@ impl Known {
     }
 
     /// The states in which an end may send this segment, whose numbers are noted already.
-    fn may_send(&self, segment: &Segment, other: &Known) -> StateSet {
+    /// `fin_lost`: something before it never came, perhaps its FIN.
+    fn may_send(&self, segment: &Segment, other: &Known, fin_lost: bool) -> StateSet {
         let flags = segment.flags;
         if flags.rst() {
             return Closed.into();
@@ -148,6 +164,8 @@ impl Known {
         // A FIN is sent again only while it is not acknowledged.
         let may_be_acked = !flags.fin() && other.has_acked_fin_of(self);
         match (self.fin.is_some(), fin_arrived) {
+            (false, false) if fin_lost => StateSet::from([Established, FinWait1]),
+            (false, true) if fin_lost => StateSet::from([CloseWait, Closing, LastAck]),
             (false, false) => {
                 // In SYN-RECEIVED nothing beyond our SYN is taken, and no data is sent.
                 let beyond_syn = other.iss.is_some_and(|iss| (iss + 1).lt(segment.ack));
@@ -160,24 +178,40 @@ impl Known {
             (false, true) => CloseWait.into(),
             (true, false) if may_be_acked => StateSet::from([FinWait1, FinWait2]),
             (true, false) => FinWait1.into(),
-            (true, true) if !self.closed_first => LastAck.into(),
-            (true, true) if may_be_acked => StateSet::from([Closing, TimeWait]),
-            (true, true) => Closing.into(),
+            (true, true) => {
+                let own_first = match may_be_acked {
+                    true => StateSet::from([Closing, TimeWait]),
+                    false => Closing.into(),
+                };
+                match self.order {
+                    Order::OwnFirst => own_first,
+                    Order::OtherFirst => LastAck.into(),
+                    Order::Unknown => own_first.union(LastAck.into()),
+                }
+            }
         }
     }
 
-    /// It sent a segment that belongs to this connection.
-    fn sends(&mut self, segment: &Segment, other: &Known) {
-        let allowed = self.may_send(segment, other);
+    /// It sent a segment that belongs to this connection. `in_order`: nothing is missing before.
+    fn sends(&mut self, segment: &Segment, other: &Known, in_order: bool) {
+        // What follows a FIN carries no data.
+        let fin_lost = !in_order && self.fin.is_none() && segment.payload.is_empty();
+        let allowed = self.may_send(segment, other, fin_lost);
+        let before = if fin_lost {
+            let closed = self.states.iter().map(State::on_close).collect();
+            self.reach(self.states.union(closed))
+        } else {
+            self.states
+        };
         // What was known before still holds, unless it has moved on by itself (an open, a close).
-        let both = allowed.intersection(self.states);
+        let both = allowed.intersection(before);
         self.proven = if both.is_empty() { allowed } else { both };
-        self.spread();
+        self.states = self.reach(self.proven);
     }
 
-    /// The states reachable from the proven ones by any of what may have arrived.
-    fn spread(&mut self) {
-        let mut reached = self.proven;
+    /// The states reachable from these by any of what may have arrived.
+    fn reach(&self, from: StateSet) -> StateSet {
+        let mut reached = from;
         loop {
             let next = self
                 .arriving
@@ -185,18 +219,17 @@ impl Known {
                 .flat_map(|effect| reached.iter().map(|state| effect.apply(state)))
                 .fold(reached, StateSet::union);
             if next == reached {
-                break;
+                return reached;
             }
             reached = next;
         }
-        self.states = reached;
     }
 
     fn may_receive(&mut self, effect: Effect) {
         if !self.arriving.contains(&effect) {
             self.arriving.push(effect);
         }
-        self.spread();
+        self.states = self.reach(self.proven);
     }
 
     fn receives(&mut self, effect: Effect) {
@@ -263,7 +296,7 @@ impl Ends {
         let plain = !flags.syn() && !flags.fin() && !flags.rst();
         let overtaken = plain && self.peer.nxt.is_some_and(|nxt| segment.ack.lt(nxt));
         if !overtaken {
-            self.local.sends(segment, &self.peer);
+            self.local.sends(segment, &self.peer, true);
         }
         let effect = effect_on(&self.peer, segment, &self.local);
         self.peer.may_receive(effect);
@@ -274,14 +307,14 @@ impl Ends {
     }
 
     /// A segment of the peer arrived that belongs to this connection. `in_order`: nothing is
-    /// missing before its FIN.
+    /// missing before its end.
     pub(super) fn peer_sends(&mut self, segment: &Segment, in_order: bool) -> Vec<Claim> {
         if self.peer.is_stale(segment) {
             return Vec::new();
         }
         let before = (self.local.states, self.peer.states);
         self.peer.note(segment, &self.local);
-        self.peer.sends(segment, &self.local);
+        self.peer.sends(segment, &self.local, in_order);
         let mut effect = effect_on(&self.local, segment, &self.peer);
         effect.fin &= in_order;
         // In SYN-SENT only what we send next shows whether the SYN was taken.
@@ -348,7 +381,7 @@ mod tests {
     }
 
     /// `>` is ours, `<` the peer's: our ISN is 100, the peer's 300.
-    fn walk(steps: &[(char, Flags, u32, u32)]) -> (StateSet, StateSet) {
+    fn ends_after(steps: &[(char, Flags, u32, u32)]) -> Ends {
         let mut ends = Ends::new();
         for &(from, flags, seq, ack) in steps {
             let segment = segment(flags, seq, ack);
@@ -357,6 +390,11 @@ mod tests {
                 _ => ends.peer_sends(&segment, true),
             };
         }
+        ends
+    }
+
+    fn walk(steps: &[(char, Flags, u32, u32)]) -> (StateSet, StateSet) {
+        let ends = ends_after(steps);
         (ends.local.states, ends.peer.states)
     }
 
@@ -412,6 +450,52 @@ mod tests {
             ('<', A, 302, 102),
         ]);
         assert_eq!((local, peer), (Closed.into(), TimeWait.into()));
+    }
+
+    /// We close; then the peer sends `more`, the last of it with something missing before.
+    fn closing_with_a_hole(more: &[(Flags, u32, u32)]) -> Ends {
+        let ours = [
+            ('>', S, 100, 0),
+            ('<', S | A, 300, 101),
+            ('>', A, 101, 301),
+            ('>', F | A, 101, 301),
+        ];
+        let mut ends = ends_after(&ours);
+        for (index, &(flags, seq, ack)) in more.iter().enumerate() {
+            ends.peer_sends(&segment(flags, seq, ack), index + 1 < more.len());
+        }
+        ends
+    }
+
+    #[test]
+    fn an_ack_from_behind_a_hole_may_follow_a_fin() {
+        let mut ends = closing_with_a_hole(&[(A, 302, 102)]);
+        assert_eq!(ends.peer.states, [CloseWait, Closing, LastAck].into());
+        // The FIN comes after all. Which of the two was first is not to be seen.
+        ends.peer_sends(&segment(F | A, 301, 102), true);
+        assert_eq!(ends.peer.states, [Closing, LastAck].into());
+        ends.local_sends(&segment(A, 102, 302), true);
+        assert_eq!(
+            ends.peer.states,
+            [Closing, LastAck, TimeWait, Closed].into()
+        );
+    }
+
+    #[test]
+    fn a_hole_after_close_wait_may_be_a_fin_but_no_crossing_one() {
+        let ends = closing_with_a_hole(&[(A, 301, 102), (A, 302, 102)]);
+        assert_eq!(ends.peer.states, [CloseWait, LastAck].into());
+    }
+
+    #[test]
+    fn a_fin_whose_number_was_passed_before_ours_was_acknowledged_crosses_it() {
+        let mut ends = closing_with_a_hole(&[(A, 302, 101)]);
+        assert_eq!(
+            ends.peer.states,
+            [Established, FinWait1, CloseWait, Closing].into()
+        );
+        ends.peer_sends(&segment(F | A, 301, 102), true);
+        assert_eq!(ends.peer.states, Closing.into());
     }
 
     #[test]
