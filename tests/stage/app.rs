@@ -31,8 +31,8 @@ pub struct Server {
 }
 
 impl App {
-    pub fn serve(self, host: &Namespace, address: SocketAddr) -> Server {
-        let listener = Arc::new(host.listen(address));
+    pub fn serve(self, host: &Namespace, address: SocketAddr, backlog: i32) -> Server {
+        let listener = Arc::new(host.listen_with(address, backlog, |_| ()));
         if self == App::Deferring {
             listener.defer_accept(30);
         }

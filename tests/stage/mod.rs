@@ -110,12 +110,16 @@ impl Stage {
     }
 
     pub fn act(&self, family: Family, app: App) -> Act<'_> {
+        self.act_with_backlog(family, app, 128)
+    }
+
+    pub fn act_with_backlog(&self, family: Family, app: App, backlog: i32) -> Act<'_> {
         // Below the ports that a kernel hands out.
         static NEXT_PORT: AtomicU16 = AtomicU16::new(1000);
         let number = NEXT_PORT.fetch_add(1, Ordering::Relaxed);
         Act {
             stage: self,
-            server: app.serve(&self.peer, SocketAddr::new(family.peer(), number)),
+            server: app.serve(&self.peer, SocketAddr::new(family.peer(), number), backlog),
             near: SocketAddr::new(family.client(), 10_000 + number),
         }
     }
