@@ -77,8 +77,8 @@ impl Story {
     /// The claim in force when our RST left; the last one when none did.
     pub fn claim_before_our_reset(&self) -> Claim {
         let until = self.our_reset().unwrap_or(i64::MAX);
-        let claims = self.claims().into_iter();
-        let in_force = claims.filter(|claim| claim.t_ns < until).next_back();
+        let mut claims = self.claims().into_iter();
+        let in_force = claims.rfind(|claim| claim.t_ns < until);
         in_force.unwrap_or_else(|| panic!("nothing is claimed: {}", self.json))
     }
 
