@@ -6,8 +6,10 @@ mod stage;
 
 use nix::sys::signal::Signal;
 
-use lab::{Namespace, Running, in_lab, wait_until};
-use stage::{Act, App, Family, OUR_FIN, OUR_RST, PEER_ACK, PEER_FIN, SYN_ACK, Stage, Story};
+use lab::{Running, in_lab, wait_until};
+use stage::{
+    Act, App, Family, OUR_FIN, OUR_RST, PEER_ACK, PEER_FIN, SYN_ACK, Stage, Story, counter,
+};
 
 /// Waits of 200 ms, 400 ms and so on: a lost segment is sent again as soon as it can come through.
 const STUBBORN: [&str; 4] = ["--timeout", "200ms", "--retries", "5"];
@@ -42,17 +44,6 @@ fn a_connection_is_followed_from_step_to_step() {
     });
 }
 
-/// How many segments found no room in a backlog.
-fn overflows(host: &Namespace) -> u64 {
-    let table = host.output_of("cat", &["/proc/net/netstat"], "");
-    let mut lines = table.lines().filter(|line| line.starts_with("TcpExt:"));
-    let mut fields = || lines.next().expect("a line").split_whitespace();
-    let (mut names, mut values) = (fields(), fields());
-    let index = names.position(|name| name == "ListenOverflows");
-    let value = values.nth(index.expect("such a counter"));
-    value.expect("a value").parse().expect("a number")
-}
-
 #[test]
 fn a_full_backlog_keeps_the_peer_in_syn_received() {
     in_lab(|| {
@@ -62,10 +53,11 @@ fn a_full_backlog_keeps_the_peer_in_syn_received() {
             let running = act.begin(&STUBBORN);
             act.wait_for_kernel("SYN-RECEIVED");
             let _held = act.server.listener.fill_from(&stage.peer, 0);
-            let before = overflows(&stage.peer);
+            let overflows = || counter(&stage.peer, "TcpExt", "ListenOverflows");
+            let before = overflows();
             act.lose(&[OUR_RST]);
             wait_until("our ACK and our FIN have met the full backlog", || {
-                (overflows(&stage.peer) >= before + 2).then_some(())
+                (overflows() >= before + 2).then_some(())
             });
             running.signal(Signal::SIGINT);
             let story = Story::of(&running.finish());

@@ -11,6 +11,7 @@
 )]
 
 mod app;
+mod counter;
 mod story;
 
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use crate::lab::{End, Namespace, Running, TcpState, lay_wire, tcpshake};
 
 pub use app::{App, Server};
+pub use counter::counter;
 pub use story::{Claim, Story};
 
 const CLIENT: [&str; 2] = ["10.1.0.2", "fd01::2"];
@@ -40,7 +42,8 @@ pub const OUR_FIN: Lost = Lost("tcp dport PORT tcp flags & fin == fin");
 pub const OUR_RST: Lost = Lost("tcp dport PORT tcp flags & rst == rst");
 pub const SYN_ACK: Lost = Lost("tcp sport PORT tcp flags & (fin|syn|rst|ack) == (syn|ack)");
 pub const PEER_ACK: Lost = Lost("tcp sport PORT tcp flags & (fin|syn|rst|psh|ack) == ack");
-pub const PEER_DATA: Lost = Lost("tcp sport PORT tcp flags & (fin|syn|rst|psh) == psh");
+/// Repeated, data may carry the FIN as well.
+pub const PEER_DATA: Lost = Lost("tcp sport PORT tcp flags & psh == psh");
 pub const PEER_FIN: Lost = Lost("tcp sport PORT tcp flags & fin == fin");
 
 /// Two hosts that reach each other through a router, over IPv4 and IPv6.
