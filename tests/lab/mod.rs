@@ -15,6 +15,7 @@ mod kernel;
 mod namespace;
 mod peer;
 mod program;
+mod schema;
 mod segment;
 mod wire;
 
@@ -30,6 +31,7 @@ pub use kernel::{KernelSocket, TcpState};
 pub use namespace::Namespace;
 pub use peer::{Connection, Listener};
 pub use program::{Finished, Program, Running, program, tcpshake};
+pub use schema::schema_faults;
 pub use segment::Segment;
 pub use wire::{CLIENT_V4, CLIENT_V6, End, PEER_V4, PEER_V6, Pair, lay_wire};
 

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::Namespace;
+use super::{Namespace, schema_faults};
 
 const TIME_TO_RUN: Duration = Duration::from_secs(60);
 
@@ -36,10 +36,17 @@ impl Finished {
         })
     }
 
-    /// Its JSON Lines.
+    /// Its JSON Lines; fails for a line that the schema does not describe.
     pub fn json(&self) -> Vec<Value> {
         let parse = |line| {
-            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: not JSON: {line}"))
+            let value = serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("{error}: not JSON: {line}"));
+            let faults = schema_faults(&value);
+            assert!(
+                faults.is_empty(),
+                "not as the schema has it: {faults:#?}\n{line}"
+            );
+            value
         };
         self.stdout.lines().map(parse).collect()
     }
@@ -136,6 +143,13 @@ impl Program<'_> {
     pub fn with_only(mut self, capabilities: &[&str]) -> Self {
         let added = capabilities.iter().map(|name| format!(",+{name}"));
         self.capabilities = Some(format!("-all{}", added.collect::<String>()));
+        self
+    }
+
+    /// With further arguments.
+    pub fn args(mut self, arguments: &[&str]) -> Self {
+        self.arguments
+            .extend(arguments.iter().map(ToString::to_string));
         self
     }
 

@@ -1,0 +1,118 @@
+//! The JSON Schema describes the lines of `--json`, and refuses any other.
+
+mod lab;
+
+use serde_json::{Value, json};
+
+use lab::{PEER_V4, Pair, in_lab, schema_faults, tcpshake};
+
+#[test]
+fn every_kind_of_line_is_as_the_schema_has_it() {
+    in_lab(|| {
+        let Pair { client, peer } = Pair::new();
+        let listener = peer.listen((PEER_V4, 80));
+        let targets = ["10.0.0.2:80", "10.0.0.2:81", "192.0.2.1:80"];
+        let finished = tcpshake(&client, &["--json", "--end", "rst"])
+            .args(&targets)
+            .run();
+        drop(listener);
+        let [open, closed, no_route, summary] = &finished.json()[..] else {
+            panic!("{finished:#?}")
+        };
+        assert_eq!(open["verdict"], "open");
+        assert_eq!(closed["verdict"], "closed");
+        assert_eq!(no_route["verdict"], Value::Null);
+        assert_eq!(summary["type"], "summary");
+    });
+}
+
+#[test]
+fn every_key_is_asked_for_and_no_other_is_taken() {
+    in_lab(|| {
+        let Pair { client, peer } = Pair::new();
+        let _listener = peer.listen((PEER_V4, 80));
+        let arguments = ["--json", "--end", "rst", "10.0.0.2:80"];
+        let line = tcpshake(&client, &arguments).run().json().remove(0);
+        let objects = objects_in(&line, "");
+        assert!(objects.len() > 8, "{objects:?}");
+        for object in objects {
+            let mut more = line.clone();
+            more.pointer_mut(&object).unwrap()["more"] = json!(1);
+            assert_eq!(schema_faults(&more).len(), 1, "one more key in {object:?}");
+            let keys = line.pointer(&object).unwrap().as_object().unwrap().keys();
+            for key in keys {
+                let mut less = line.clone();
+                let holder = less.pointer_mut(&object).unwrap().as_object_mut().unwrap();
+                holder.remove(key);
+                assert_ne!(schema_faults(&less), [""; 0], "{object}/{key} is missing");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_value_that_is_not_in_the_contract_is_refused() {
+    in_lab(|| {
+        let Pair { client, peer } = Pair::new();
+        let _listener = peer.listen((PEER_V4, 80));
+        let arguments = ["--json", "--end", "rst", "10.0.0.2:80"];
+        let line = tcpshake(&client, &arguments).run().json().remove(0);
+        for (place, value) in [
+            ("/schema", json!("tcpshake/2")),
+            ("/type", json!("prob")),
+            ("/seq", json!(-1)),
+            ("/started", json!("2026-01-02T03:04:05Z")),
+            ("/target/addr", json!("10.0.0.256")),
+            ("/target/port", json!(0)),
+            ("/local/guard", json!("none")),
+            ("/verdict", json!("OPEN")),
+            ("/reason", json!("syn ack")),
+            ("/reason", json!(null)),
+            ("/handshake/isn", json!(4_294_967_296_u64)),
+            ("/handshake/peer_isn", json!(null)),
+            ("/handshake/rtt_ns", json!(11.5)),
+            ("/handshake/rtt_ns", json!(null)),
+            ("/handshake/rtt_source", json!(null)),
+            ("/handshake/completed", json!(1)),
+            ("/peer", json!(null)),
+            ("/peer/timestamps", json!(null)),
+            ("/data/preview", json!("")),
+            ("/close/requested", json!("FIN")),
+            ("/close/outcome", json!("open")),
+            ("/close/first", json!("us")),
+            ("/states/0/end", json!("client")),
+            ("/states/0/state", json!([])),
+            ("/states/0/state", json!("SYN-SENT")),
+            ("/states/0/state", json!(["SYN_SENT"])),
+            ("/states/0/basis", json!("possible")),
+            ("/states/1/basis", json!("seen")),
+            ("/segments/0/dir", json!("sent")),
+            ("/segments/0/flags", json!("SYN")),
+            ("/segments/0/flags", json!("")),
+            ("/segments/0/win", json!(65536)),
+            ("/segments/0/options", json!(null)),
+            ("/anomalies", json!(null)),
+            ("/kernel_rst", json!(null)),
+            ("/elapsed_ns", json!("1ms")),
+        ] {
+            let mut broken = line.clone();
+            *broken.pointer_mut(place).expect(place) = value.clone();
+            assert_ne!(schema_faults(&broken), [""; 0], "{place} is {value}");
+        }
+    });
+}
+
+/// The places of all objects within `value`, as JSON pointers.
+fn objects_in(value: &Value, place: &str) -> Vec<String> {
+    let mut inside = Vec::new();
+    if let Some(object) = value.as_object() {
+        inside.push(place.to_owned());
+        for (key, value) in object {
+            inside.extend(objects_in(value, &format!("{place}/{key}")));
+        }
+    }
+    if let Some(first) = value.as_array().and_then(|array| array.first()) {
+        inside.extend(objects_in(first, &format!("{place}/0")));
+    }
+    inside
+}
