@@ -95,7 +95,12 @@ impl fmt::Display for GuardError {
             GuardError::NoWay(tried) => {
                 f.write_str("the kernel cannot be kept from resetting our connection")?;
                 for (way, error) in tried {
-                    write!(f, "; {way}: {error}")?;
+                    match (way, error.raw_os_error()) {
+                        (Way::Filter, Some(libc::EPERM)) => {
+                            f.write_str("; filter: needs CAP_NET_ADMIN")?;
+                        }
+                        _ => write!(f, "; {way}: {error}")?,
+                    }
                 }
                 Ok(())
             }

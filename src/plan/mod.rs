@@ -247,6 +247,10 @@ pub fn guard_problem(error: GuardError, source_port: Option<u16>) -> Problem {
             "no-privilege",
             format!("--source-port: {text}: run as root, or choose one from 1024 on"),
         ),
+        (GuardError::NoWay(tried), _) if tried.len() == 1 => Problem::host(
+            "no-guard",
+            format!("--guard: {text}: leave it out to take the strongest that holds"),
+        ),
         (GuardError::NoWay(_), _) => Problem::host("no-guard", text),
         _ => Problem::host("no-source-port", text),
     }
