@@ -1,6 +1,6 @@
 //! An independent witness: tcpdump on one interface, with nanosecond stamps.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
@@ -101,6 +101,21 @@ impl Recording {
             Segment::parse(&packet.bytes).map(|segment| (packet.stamp, segment))
         });
         parsed.collect()
+    }
+
+    /// What tcpdump prints of each packet, with absolute sequence numbers and without the time.
+    pub fn printed(&self) -> Vec<String> {
+        let mut command = Command::new("tcpdump");
+        command.args(["-n", "-S", "-t", "-r", "-"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut tcpdump = command.stderr(Stdio::null()).spawn().expect("tcpdump");
+        let mut stdin = tcpdump.stdin.take().expect("its standard input");
+        let pcap = self.pcap.clone();
+        let writer = thread::spawn(move || stdin.write_all(&pcap));
+        let output = tcpdump.wait_with_output().expect("its output");
+        writer.join().expect("the writer").expect("writing to it");
+        let lines = String::from_utf8(output.stdout).expect("text");
+        lines.lines().map(str::to_owned).collect()
     }
 
     /// Writes it as a pcap file.
