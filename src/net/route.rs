@@ -53,6 +53,8 @@ pub enum RouteError {
     },
     /// A link-local IPv6 address says nothing without an interface.
     ScopeNeeded(Ipv6Addr),
+    /// Every host of a network, not one.
+    Broadcast(IpAddr),
     /// Anything else.
     Other(io::Error),
 }
@@ -67,6 +69,7 @@ impl fmt::Display for RouteError {
                     why(error)
                 )
             }
+            RouteError::Broadcast(ip) => write!(f, "{ip} is a broadcast address"),
             RouteError::SourceNotOurs(ip) => write!(f, "{ip} is not an address of this host"),
             RouteError::UnknownInterface(name) => write!(f, "there is no interface {name:?}"),
             RouteError::FamilyMismatch { source, to } => {
@@ -141,10 +144,24 @@ pub fn route(
         bind(&socket, source, scope)?;
     }
     let dest = scoped(to, dest.port(), scope);
-    socket
-        .connect(&dest.into())
-        .map_err(|error| RouteError::NoRoute { to, error })?;
+    if let Err(error) = socket.connect(&dest.into()) {
+        return Err(refusal(&socket, dest, error));
+    }
     chosen(&socket, dest).map_err(RouteError::Other)
+}
+
+/// A broadcast address and a route of type `prohibit` are both EACCES, but the first is not for
+/// one who asked for it.
+fn refusal(socket: &Socket, dest: SocketAddr, error: io::Error) -> RouteError {
+    let to = dest.ip();
+    let is_broadcast = error.raw_os_error() == Some(libc::EACCES)
+        && socket.set_broadcast(true).is_ok()
+        && socket.connect(&dest.into()).is_ok();
+    if is_broadcast {
+        RouteError::Broadcast(to)
+    } else {
+        RouteError::NoRoute { to, error }
+    }
 }
 
 fn bind(socket: &Socket, source: IpAddr, scope: u32) -> Result<(), RouteError> {

@@ -231,6 +231,7 @@ fn route_problem(error: RouteError) -> Result<Problem, Problem> {
         RouteError::ScopeNeeded(ip) => Err(Problem::usage(format!(
             "{text}: write [{ip}%eth0], or add --interface"
         ))),
+        RouteError::Broadcast(ip) => Err(Problem::usage(format!("{ip}: {}", target::NO_GROUPS))),
         RouteError::Other(_) => Err(Problem::host("no-route", text)),
     }
 }

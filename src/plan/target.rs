@@ -126,11 +126,14 @@ fn parse_host(written: &str) -> Result<Host, String> {
     }
 }
 
+/// Told of an address that is not one host's.
+pub(super) const NO_GROUPS: &str = "a multicast or broadcast address cannot be probed with TCP";
+
 /// TCP knows one peer (RFC 9293 3.9.2.3, MUST-57).
 fn refuse_groups(ip: IpAddr) -> Result<(), String> {
     let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
     if ip.is_multicast() || broadcast {
-        return Err("a multicast or broadcast address cannot be probed with TCP".to_string());
+        return Err(NO_GROUPS.to_string());
     }
     if ip.is_unspecified() {
         return Err("the unspecified address is no host: name one".to_string());
