@@ -6,9 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use lab::{
-    CLIENT_V4, End, Finished, Namespace, PEER_V4, PEER_V6, Pair, in_lab, lay_wire, tcpshake,
-};
+use lab::{End, Finished, Namespace, PEER_V4, PEER_V6, Pair, in_lab, lay_wire, tcpshake};
 
 /// `reject with icmp type ...` of nftables, the ICMP type and code that it sends, and what they
 /// mean by the contract; the reason is nmap's word (portreasons.cc).
@@ -72,10 +70,8 @@ fn a_firewall_that_drops_makes_it_filtered() {
             assert_eq!(line["close"]["outcome"], "not-attempted");
             assert_eq!(flags(&line), ["S", "S", "R"]);
             let quiet = tcpshake(&client, &["-q"]).args(&arguments).run();
-            assert_eq!(
-                quiet.stdout,
-                format!("{target} filtered: no answer to 2 SYNs in 0.0 s.\n")
-            );
+            let expected = format!("{target} filtered: no answer to 2 SYNs in ");
+            assert!(quiet.stdout.starts_with(&expected), "{quiet:?}");
         }
     });
 }
@@ -199,7 +195,7 @@ fn the_timestamp_tells_which_of_two_syns_was_answered() {
         for address in [PEER_V4, PEER_V6] {
             let listener = peer.listen((address, 80));
             let target = listener.address().to_string();
-            let arguments = ["--end=syn-rst", "-W", "20ms", &target];
+            let arguments = ["--end=syn-rst", "-W", "100ms", &target];
             let (line, finished) = probe(&client, &arguments);
             assert_eq!(verdict_of(&line, &finished), ("open", "syn-ack", 0));
             assert_eq!(line["handshake"]["syn_sent"], 2);
