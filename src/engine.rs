@@ -7,8 +7,8 @@ use std::io;
 use std::time::Duration;
 
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Anomaly, AnomalyKind, Exchange, Flow, Verdict};
-use crate::link::{Direction, Frame, Link, SendError, Wake};
+use crate::exchange::{Anomaly, AnomalyKind, End, Exchange, Flow, Verdict};
+use crate::link::{Frame, Link, SendError, Wake};
 use crate::observe::{Observer, Subject};
 use crate::session::Handshake;
 use crate::wire::{IpFields, Packet, Segment};
@@ -188,7 +188,11 @@ impl<'a, L: Link> Engine<'a, L> {
             return;
         }
         match &subject {
-            Subject::Segment { segment, .. } if frame.direction == Direction::Sent => {
+            Subject::Segment {
+                from: End::Local,
+                segment,
+                ..
+            } => {
                 self.interface.get_or_insert(frame.interface);
                 if !self.ledger.captured(segment) {
                     self.note_stranger(segment);

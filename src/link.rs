@@ -14,6 +14,20 @@ pub enum Direction {
     Sent,
     /// It reached this host.
     Received,
+    /// Both at once, on loopback.
+    Looped,
+}
+
+impl Direction {
+    /// Whether it left this host.
+    pub fn is_sent(self) -> bool {
+        self != Direction::Received
+    }
+
+    /// Whether it reached this host.
+    pub fn is_received(self) -> bool {
+        self != Direction::Sent
+    }
 }
 
 /// One captured frame, from its IP header on.

@@ -56,6 +56,10 @@ const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
 const ABOUT: u32 = libc::SKF_AD_OFF as u32;
 const ABOUT_PROTOCOL: u32 = ABOUT + libc::SKF_AD_PROTOCOL as u32;
 const ABOUT_PKTTYPE: u32 = ABOUT + libc::SKF_AD_PKTTYPE as u32;
+const ABOUT_INTERFACE: u32 = ABOUT + libc::SKF_AD_IFINDEX as u32;
+
+/// The index of loopback, the first interface of every network namespace.
+pub(crate) const LOOPBACK: u32 = 1;
 
 const PASS: Insn = op(RETURN, u32::MAX);
 const DROP: Insn = op(RETURN, 0);
@@ -94,6 +98,11 @@ pub(crate) fn program(interest: &Interest) -> Vec<Insn> {
     let mut program = vec![op(LOAD_WORD, ABOUT_PKTTYPE)];
     // Seen in promiscuous mode only; never part of an exchange of ours.
     program.extend(when_equal(u32::from(libc::PACKET_OTHERHOST), vec![DROP]));
+    // On loopback each frame comes twice. Like every other capture we keep the one that arrives:
+    // its stamp is the one that the others show.
+    let mut leaving = vec![op(LOAD_WORD, ABOUT_INTERFACE)];
+    leaving.extend(when_equal(LOOPBACK, vec![DROP]));
+    program.extend(when_equal(u32::from(libc::PACKET_OUTGOING), leaving));
     program.push(op(LOAD_WORD, ABOUT_PROTOCOL));
     program.extend(when_equal(libc::ETH_P_IP as u32, v4(&interest.ports)));
     program.extend(when_equal(libc::ETH_P_IPV6 as u32, v6(&interest.ports)));
@@ -170,11 +179,20 @@ mod tests {
 
     /// Runs the program as the kernel does; a load outside the frame drops it.
     fn passes(ports: &[u16], pkttype: u32, protocol: u32, frame: &[u8]) -> bool {
-        let program = program(&Interest::new(ports.iter().copied()));
-        run(&program, pkttype, protocol, frame).is_some_and(|length| length > 0)
+        passes_on(LOOPBACK + 1, ports, pkttype, protocol, frame)
     }
 
-    fn run(program: &[Insn], pkttype: u32, protocol: u32, frame: &[u8]) -> Option<u32> {
+    fn passes_on(interface: u32, ports: &[u16], pkttype: u32, protocol: u32, frame: &[u8]) -> bool {
+        let program = program(&Interest::new(ports.iter().copied()));
+        let about = [
+            (ABOUT_INTERFACE, interface),
+            (ABOUT_PKTTYPE, pkttype),
+            (ABOUT_PROTOCOL, protocol),
+        ];
+        run(&program, &about, frame).is_some_and(|length| length > 0)
+    }
+
+    fn run(program: &[Insn], about: &[(u32, u32)], frame: &[u8]) -> Option<u32> {
         let half = |at: u32| {
             let at = at as usize;
             Some(u32::from(u16::from_be_bytes(
@@ -186,8 +204,7 @@ mod tests {
             let insn = program[at];
             at += 1;
             match insn.code {
-                LOAD_WORD if insn.k == ABOUT_PKTTYPE => a = pkttype,
-                LOAD_WORD if insn.k == ABOUT_PROTOCOL => a = protocol,
+                LOAD_WORD => (_, a) = *about.iter().find(|(what, _)| *what == insn.k)?,
                 LOAD_BYTE => a = u32::from(*frame.get(insn.k as usize)?),
                 LOAD_BYTE_AT_X => a = u32::from(*frame.get((x + insn.k) as usize)?),
                 LOAD_HALF => a = half(insn.k)?,
@@ -325,6 +342,14 @@ mod tests {
             0x0800,
             &v4_frame(6, 0, 0, [443, 50_000])
         ));
+    }
+
+    #[test]
+    fn on_loopback_a_frame_passes_once() {
+        let frame = v4_frame(6, 0, 0, [443, 50_000]);
+        assert!(passes_on(LOOPBACK, &[443], HOST, 0x0800, &frame));
+        assert!(!passes_on(LOOPBACK, &[443], OUTGOING, 0x0800, &frame));
+        assert!(passes(&[443], OUTGOING, 0x0800, &frame));
     }
 
     #[test]

@@ -130,13 +130,15 @@ impl Drop for Tap {
 /// What the kernel says about a frame beside its bytes.
 fn describe(message: &RecvMsg<'_, '_, LinkAddr>) -> io::Result<Frame> {
     let from = message.address.ok_or(Errno::EBADMSG)?;
+    let interface = from.ifindex() as u32;
     let mut frame = Frame {
         stamp: None,
         direction: match from.pkttype() {
             libc::PACKET_OUTGOING => Direction::Sent,
+            _ if interface == filter::LOOPBACK => Direction::Looped,
             _ => Direction::Received,
         },
-        interface: from.ifindex() as u32,
+        interface,
         checksum_pending: false,
         bytes: Vec::new(),
     };

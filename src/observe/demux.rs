@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::exchange::{End, Flow};
-use crate::link::{Direction, Frame};
+use crate::link::Frame;
 use crate::wire::{IcmpMessage, Packet, Payload, Quote, Segment};
 
 /// A frame that concerns a connection.
@@ -39,8 +39,8 @@ pub enum Subject {
 impl Flow {
     /// What `packet` is to this connection, if anything.
     ///
-    /// On loopback each frame is captured leaving and arriving: of ours the first counts, of the
-    /// peer's the second.
+    /// A frame of ours that only reached this host is somebody else's, and so is one of the peer's
+    /// that only left it.
     pub fn subject(&self, frame: &Frame, packet: &Packet) -> Option<Subject> {
         let (src, dst) = (packet.ip.src(), packet.ip.dst());
         match &packet.payload {
@@ -49,11 +49,11 @@ impl Flow {
                     SocketAddr::new(src, segment.src_port),
                     SocketAddr::new(dst, segment.dst_port),
                 )?;
-                let expected = match from {
-                    End::Local => Direction::Sent,
-                    End::Peer => Direction::Received,
+                let fits = match from {
+                    End::Local => frame.direction.is_sent(),
+                    End::Peer => frame.direction.is_received(),
                 };
-                if frame.direction != expected {
+                if !fits {
                     return None;
                 }
                 Some(Subject::Segment {
@@ -63,7 +63,7 @@ impl Flow {
                     segment: segment.clone(),
                 })
             }
-            Payload::Icmp(message) if frame.direction == Direction::Received => {
+            Payload::Icmp(message) if frame.direction.is_received() => {
                 let quote = message.quote()?;
                 let ours = quote.src == self.local.ip()
                     && quote.dst == self.remote.ip()
@@ -76,7 +76,7 @@ impl Flow {
                 })
             }
             Payload::Malformed { error, .. }
-                if frame.direction == Direction::Received
+                if frame.direction.is_received()
                     && src == self.remote.ip()
                     && dst == self.local.ip() =>
             {
