@@ -45,13 +45,19 @@ pub enum Family {
 /// # Errors
 /// A [`Problem`] of usage that names what is wrong.
 pub fn parse(input: &str, ports: Option<&str>) -> Result<Vec<Target>, Problem> {
+    if input.is_empty() {
+        return Err(Problem::usage(
+            "an empty target: give HOST:PORT".to_string(),
+        ));
+    }
     let (host, written) = split(input)?;
+    let host_of = parse_host(host).map_err(|why| Problem::usage(format!("{input}: {why}")))?;
     let wanted = written.or(ports).ok_or_else(|| {
         Problem::usage(format!(
-            "{input}: no port: write {input}:443, or add --ports 443"
+            "{input}: no port: write {}, or add --ports 443",
+            join(host, 443)
         ))
     })?;
-    let host_of = parse_host(host).map_err(|why| Problem::usage(format!("{input}: {why}")))?;
     let ports = parse_ports(wanted).map_err(|why| Problem::usage(format!("{input}: {why}")))?;
     let several = ports.len() > 1 || written.is_none();
     Ok(ports
@@ -102,9 +108,15 @@ fn split(input: &str) -> Result<(&str, Option<&str>), Problem> {
 }
 
 fn parse_host(written: &str) -> Result<Host, String> {
-    let bare = written.trim_start_matches('[').trim_end_matches(']');
+    let bare = written
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(written);
     if bare.is_empty() {
-        return Err("no host before the port".to_string());
+        return Err("no host: give HOST:PORT".to_string());
+    }
+    if bare.contains(['[', ']']) {
+        return Err("a bracket too many or too few: write [2001:db8::1]:443".to_string());
     }
     if bare.contains('/') {
         return Err("blocks of addresses are not supported yet: name one address".to_string());
@@ -116,6 +128,8 @@ fn parse_host(written: &str) -> Result<Host, String> {
     match address.parse::<IpAddr>() {
         Ok(ip) if ip.is_ipv4() && zone.is_some() => Err("an IPv4 address has no zone".to_string()),
         Ok(ip) => {
+            // An IPv4-mapped IPv6 address is reached by IPv4 (RFC 4291 2.5.5.2).
+            let ip = ip.to_canonical();
             refuse_groups(ip)?;
             Ok(Host::Address(ip, zone))
         }
@@ -174,7 +188,12 @@ fn parse_port(item: &str) -> Result<u16, String> {
             Ok(port) => Ok(port),
         };
     }
-    service(item).ok_or_else(|| format!("unknown service {item:?}: give the number of the port"))
+    // Without a letter it is no name (RFC 6335 5.1), though the resolver takes "+80" for 80.
+    let is_name = item.bytes().any(|byte| byte.is_ascii_alphabetic());
+    is_name
+        .then(|| service(item))
+        .flatten()
+        .ok_or_else(|| format!("unknown service {item:?}: give the number of the port"))
 }
 
 fn service(name: &str) -> Option<u16> {
@@ -302,6 +321,12 @@ mod tests {
     }
 
     #[test]
+    fn a_mapped_address_is_an_ipv4_address() {
+        let mapped = one("[::ffff:192.0.2.1]:80");
+        assert_eq!(mapped.host, Host::Address([192, 0, 2, 1].into(), None));
+    }
+
+    #[test]
     fn ports_may_stand_apart() {
         let targets = parse("2001:db8::1", Some("80,443")).unwrap();
         assert_eq!(
@@ -336,7 +361,14 @@ mod tests {
         assert!(refusal("h").contains("no port"));
         assert!(refusal(":80").contains("no host"));
         assert!(refusal("h:").contains("no port after"));
-        assert!(refusal("[::1:80").contains("bracket"));
+        for input in ["[::1:80", "::1]:80", "[[::1]:80", "[::1]]:80", "a]:80"] {
+            assert!(refusal(input).contains("bracket"), "{input}");
+        }
+        assert!(refusal("").contains("empty"));
+        assert!(refusal("2001:db8::1").contains("write [2001:db8::1]:443"));
+        for port in ["+80", " 80", "-1", "80-", "-"] {
+            assert!(refusal(&format!("h:{port}")).contains("unknown service"));
+        }
         assert!(refusal("224.0.0.1:80").contains("multicast"));
         assert!(refusal("0.0.0.0:80").contains("unspecified"));
         assert!(refusal("10.0.0.0/24:80").contains("blocks"));
