@@ -335,7 +335,7 @@ fn is_rejected_with(
     assert_eq!(flags(&line), ["S"]);
 
     let quiet = tcpshake(client, &["-q"]).args(arguments).run();
-    let target = arguments.last().unwrap();
+    let target = arguments.last().expect("a target");
     let expected = format!(
         "{target} {verdict}: {from} says {reason} (ICMP type {icmp_type} code {code}) after "
     );

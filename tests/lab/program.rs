@@ -1,11 +1,15 @@
 //! Programs under a deadline, tcpshake above all.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -119,6 +123,7 @@ pub struct Program<'a> {
     arguments: Vec<String>,
     capabilities: Option<String>,
     environment: Vec<(String, String)>,
+    hosts: Option<String>,
 }
 
 /// `tcpshake ARGUMENTS` on `host`.
@@ -135,6 +140,7 @@ pub fn program<'a>(host: &'a Namespace, program: &'a str, arguments: &[&str]) ->
         arguments,
         capabilities: None,
         environment: Vec::new(),
+        hosts: None,
     }
 }
 
@@ -153,6 +159,12 @@ impl Program<'_> {
         self
     }
 
+    /// With names that `/etc/hosts` alone resolves, as these lines say: `"10.0.0.2 peer"`.
+    pub fn hosts(mut self, lines: &str) -> Self {
+        self.hosts = Some(lines.to_owned());
+        self
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -164,7 +176,12 @@ impl Program<'_> {
 
     pub fn spawn(self) -> Running {
         let mut command = self.command();
-        self.host.run(|| Running::start(&mut command))
+        self.host.run(|| {
+            if let Some(lines) = &self.hosts {
+                resolve_by(lines);
+            }
+            Running::start(&mut command)
+        })
     }
 
     fn command(&self) -> Command {
@@ -184,5 +201,24 @@ impl Program<'_> {
             .env("LC_ALL", "C.UTF-8")
             .envs(self.environment.iter().cloned());
         command
+    }
+}
+
+/// Gives the calling thread, and what it starts, files of its own in `/etc`.
+fn resolve_by(hosts: &str) {
+    let none = None::<&str>;
+    let directory = "/etc";
+    unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
+    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(none, "/", none, private, none).expect("private mounts");
+    let services = fs::read("/etc/services").unwrap_or_default();
+    mount(none, directory, Some("tmpfs"), MsFlags::empty(), none).expect("a tmpfs");
+    for (name, text) in [
+        ("hosts", hosts.as_bytes()),
+        ("host.conf", b"multi on\n"),
+        ("nsswitch.conf", b"hosts: files\nservices: files\n"),
+        ("services", &services),
+    ] {
+        fs::write(Path::new(directory).join(name), text).expect(name);
     }
 }
