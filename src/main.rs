@@ -32,8 +32,10 @@ fn main() -> ExitCode {
             command: Some(Command::Completions { shell }),
             ..
         }) => {
-            clap_complete::generate(shell, &mut Cli::command(), "tcpshake", &mut io::stdout());
-            exit::SUCCESS
+            // Generated in full first: clap_complete panics when it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tcpshake", &mut script);
+            written(io::stdout().write_all(&script))
         }
         Err(Refusal::Asked(text)) => {
             // Whoever closed the pipe has read enough.
@@ -58,11 +60,18 @@ fn probe_targets(args: &ProbeArgs, stamping: Option<&Stamping>) -> u8 {
         Err(RunError::Capture(error)) => {
             fail(&format!("the capture failed: {error}"), exit::CANNOT_PROBE)
         }
-        Err(RunError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => exit::SUCCESS,
-        Err(RunError::Output(error)) => fail(
+        Err(RunError::Output(error)) => written(Err(error)),
+    }
+}
+
+/// Whoever closed the pipe has read enough.
+fn written(result: io::Result<()>) -> u8 {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(
             &format!("cannot write the report: {error}"),
             exit::CANNOT_PROBE,
         ),
+        _ => exit::SUCCESS,
     }
 }
 
