@@ -67,11 +67,14 @@ fn icmp_error(icmp: &IcmpRecord, record: &Record) -> String {
 }
 
 fn silence(exchange: &Exchange) -> String {
-    let waited = exchange.elapsed_ns as f64 / 1e9;
+    let waited = match exchange.elapsed_ns {
+        ns if ns < 1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
+        ns => format!("{:.1} s", ns as f64 / 1e9),
+    };
     match exchange.handshake.syn_sent {
         0 => ": no answer.".to_string(),
-        1 => format!(": no answer to the SYN in {waited:.1} s."),
-        n => format!(": no answer to {n} SYNs in {waited:.1} s."),
+        1 => format!(": no answer to the SYN in {waited}."),
+        n => format!(": no answer to {n} SYNs in {waited}."),
     }
 }
 
