@@ -11,8 +11,8 @@ use nix::sys::signal::Signal;
 
 use lab::{Running, TcpState, in_lab};
 use stage::{
-    Act, App, Family, IMPATIENT, Lost, OUR_ACK, OUR_FIN, OUR_LATER_ACKS, OUR_RST, OUR_SYN,
-    PEER_ACK, PEER_DATA, SYN_ACK, Stage, Story,
+    Act, App, Family, Lost, OUR_ACK, OUR_FIN, OUR_LATER_ACKS, OUR_RST, OUR_SYN, PEER_ACK,
+    PEER_DATA, SYN_ACK, Stage, Story,
 };
 
 /// One step of a connection.
@@ -84,10 +84,12 @@ impl Step {
         let act = stage.act(family, self.app);
         let reset: &[Lost] = if frozen { &[OUR_RST] } else { &[] };
         act.lose(&[self.lost, reset].concat());
+        let wait = if self.interrupted { "30s" } else { "200ms" };
         // A peer that closes first ends the holding.
-        let waits = self.interrupted || matches!(self.app, App::Hasty | App::Resetting);
-        let hold = if waits { "30s" } else { "50ms" };
-        let running = act.begin(&[&IMPATIENT[..], &["--end", self.end, "--hold", hold]].concat());
+        let holds = self.interrupted || matches!(self.app, App::Hasty | App::Resetting);
+        let hold = if holds { "30s" } else { "50ms" };
+        let schedule = ["--timeout", wait, "--retries", "0"];
+        let running = act.begin(&[&schedule[..], &["--end", self.end, "--hold", hold]].concat());
         (act, running)
     }
 
