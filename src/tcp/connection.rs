@@ -162,25 +162,30 @@ impl Connection {
     /// RFC 9293 3.10.4, CLOSE: sends a FIN once, where there is a connection to close.
     pub fn close(&mut self, now: Time) {
         let next = self.state.on_close();
-        if matches!(next, State::FinWait1 | State::LastAck) && next != self.state {
-            self.send(now, Flags::FIN | Flags::ACK);
-            self.snd.nxt += 1;
-            self.timer.start(now);
+        if next == self.state {
+            return;
         }
+        if next == State::Closed {
+            return self.enter_closed();
+        }
+        self.send(now, Flags::FIN | Flags::ACK);
+        self.snd.nxt += 1;
+        self.timer.start(now);
         self.state = next;
     }
 
     /// RFC 9293 3.10.5, ABORT: sends a RST where the peer may have a connection.
     ///
-    /// Its number is SND.UNA rather than SND.NXT: what the peer acknowledged last is what it is
-    /// known to expect (RFC 5961 3.2 takes no other). In SYN-SENT, where RFC 9293 sends nothing,
-    /// the peer may be in SYN-RECEIVED with its SYN-ACK lost; it expects ISS+1.
+    /// Its number is SND.NXT. A peer that missed our FIN expects less, finds it in its window and
+    /// challenges it (RFC 5961 3.2); the answer to the challenge has the number it expects. With
+    /// SND.UNA a peer whose acknowledgment of the FIN was lost would drop it in silence. RFC 9293
+    /// sends nothing in SYN-SENT, CLOSING and LAST-ACK, where the peer may be in SYN-RECEIVED,
+    /// FIN-WAIT-1 or FIN-WAIT-2 with what it sent or what we sent lost.
     pub fn abort(&mut self, now: Time) {
         match self.state {
             State::Closed | State::Listen | State::TimeWait => {}
-            State::SynSent => self.send_numbered(now, Flags::RST, self.config.iss + 1),
-            State::SynReceived => self.send_numbered(now, Flags::RST, self.snd.nxt),
-            _ => self.send_numbered(now, Flags::RST | Flags::ACK, self.snd.una),
+            State::SynSent | State::SynReceived => self.send(now, Flags::RST),
+            _ => self.send(now, Flags::RST | Flags::ACK),
         }
         self.enter_closed();
     }
@@ -214,7 +219,7 @@ impl Connection {
         self.events.pop_front()
     }
 
-    /// Our FIN is sent and not acknowledged; it stands at SND.UNA.
+    /// Our FIN is sent and not acknowledged; it stands just before SND.NXT.
     pub(super) fn fin_is_outstanding(&self) -> bool {
         matches!(
             self.state,
@@ -230,6 +235,8 @@ impl Connection {
                 self.outbox.push_back(syn);
             }
             State::SynReceived => self.send_syn_ack(now),
+            // Closed in SYN-RECEIVED: the SYN comes before the FIN.
+            _ if self.snd.una == self.config.iss => self.send_syn_ack(now),
             _ if self.fin_is_outstanding() => {
                 self.send_numbered(now, Flags::FIN | Flags::ACK, self.snd.una);
             }

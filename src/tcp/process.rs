@@ -4,7 +4,7 @@ use crate::clock::Time;
 use crate::wire::{Flags, Options, Quote, Segment, TcpOption};
 
 use super::window::{
-    AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, sequence_acceptable,
+    AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
 };
 use super::{Connection, Event, Negotiated, State};
 
@@ -20,19 +20,21 @@ impl Connection {
     /// Handles a segment whose ports are ours and whose checksum is right.
     pub fn on_segment(&mut self, now: Time, segment: &Segment) {
         match self.state {
-            State::Closed => self.in_closed(segment),
+            State::Closed => self.in_closed(now, segment),
             State::Listen => self.in_listen(now, segment),
             State::SynSent => self.in_syn_sent(now, segment),
             _ => self.in_other_states(now, segment),
         }
     }
 
-    /// Whether this is the SYN-ACK that our SYN asked for (RFC 9293 3.10.7.3).
+    /// Whether this is the SYN-ACK that our SYN asked for, or a SYN that crosses it (RFC 9293
+    /// 3.10.7.3).
     pub fn is_answered_by(&self, segment: &Segment) -> bool {
+        let flags = segment.flags;
         self.state == State::SynSent
-            && segment.flags.contains(Flags::SYN | Flags::ACK)
-            && !segment.flags.rst()
-            && ack_answers_syn(self.config.iss, self.snd.nxt, segment.ack)
+            && flags.syn()
+            && !flags.rst()
+            && (!flags.ack() || ack_answers_syn(self.config.iss, self.snd.nxt, segment.ack))
     }
 
     /// Whether an ICMP error quotes our unanswered SYN (RFC 5927 4.1: check the number too).
@@ -44,9 +46,9 @@ impl Connection {
     }
 
     /// RFC 9293 3.10.7.1.
-    fn in_closed(&mut self, segment: &Segment) {
+    fn in_closed(&mut self, now: Time, segment: &Segment) {
         if !segment.flags.rst() {
-            self.send_rst_for(segment);
+            self.refuse(now, segment);
         }
     }
 
@@ -57,7 +59,7 @@ impl Connection {
             return;
         }
         if segment.flags.ack() {
-            return self.send_rst_for(segment);
+            return self.refuse(now, segment);
         }
         // Third
         if segment.flags.syn() {
@@ -76,8 +78,8 @@ impl Connection {
         // First, check the ACK bit
         let acknowledged = segment.flags.ack();
         if acknowledged && !ack_answers_syn(self.config.iss, self.snd.nxt, segment.ack) {
-            if !segment.flags.rst() && self.throttle.allows(now) {
-                self.send_rst_for(segment);
+            if !segment.flags.rst() {
+                self.refuse(now, segment);
             }
             return;
         }
@@ -101,16 +103,10 @@ impl Connection {
             self.timer.start(now);
             return;
         }
-        self.snd.una = segment.ack;
         self.establish(segment);
         self.send(now, Flags::ACK);
         // "If there are other controls or text in the segment, continue at the sixth step".
-        let after_syn = Segment {
-            seq: segment.seq + 1,
-            flags: segment.flags.without(Flags::SYN),
-            ..segment.clone()
-        };
-        self.take_text_and_fin(now, &after_syn);
+        self.take_text_and_fin(now, segment);
     }
 
     /// RFC 9293 3.10.7.4.
@@ -134,15 +130,8 @@ impl Connection {
         if let Drop = self.check_timestamp(now, segment) {
             return Drop;
         }
-        let len = segment.seq_len();
-        // A bare FIN asks for no buffer: like Linux, take it at a window of zero.
-        let window = if segment.payload.is_empty() {
-            self.rcv.wnd.max(1)
-        } else {
-            self.rcv.wnd
-        };
-        if sequence_acceptable(self.rcv.nxt, window, segment.seq, len) || self.both_opened(segment)
-        {
+        if segment_acceptable(self.rcv.nxt, self.rcv.wnd, segment) || self.both_opened(segment) {
+            self.record_timestamp(segment);
             return Continue;
         }
         if !segment.flags.rst() {
@@ -151,32 +140,47 @@ impl Connection {
         Drop
     }
 
-    /// RFC 7323 5.3, R1 to R3 (PAWS), and 3.2: a segment without the agreed option is dropped.
+    /// RFC 7323 5.3, R1 (PAWS), and 3.2: a segment without the agreed option is dropped.
     fn check_timestamp(&mut self, now: Time, segment: &Segment) -> Step {
-        if !self.negotiated.is_some_and(|agreed| agreed.timestamps) || segment.flags.rst() {
+        if !self.uses_timestamps() || segment.flags.rst() {
             return Continue;
         }
-        let Some((val, _)) = segment.options.timestamps() else {
-            return Drop;
-        };
-        if (val.wrapping_sub(self.ts_recent) as i32) < 0 {
-            self.acknowledge_unacceptable(now, segment);
-            return Drop;
+        match segment.options.timestamps() {
+            None => Drop,
+            Some((val, _)) if is_older(val, self.ts_recent) => {
+                self.acknowledge_unacceptable(now, segment);
+                Drop
+            }
+            Some(_) => Continue,
         }
-        // SEG.SEQ =< Last.ACK.sent, which is RCV.NXT: we acknowledge at once.
-        if segment.seq.le(self.rcv.nxt) {
+    }
+
+    /// RFC 7323 5.3, R3, after the window has been checked (R2). SEG.SEQ =< Last.ACK.sent, which is
+    /// RCV.NXT: we acknowledge at once.
+    fn record_timestamp(&mut self, segment: &Segment) {
+        if !self.uses_timestamps() || segment.flags.rst() {
+            return;
+        }
+        let newer = segment
+            .options
+            .timestamps()
+            .map(|(val, _)| val)
+            .filter(|&val| !is_older(val, self.ts_recent) && segment.seq.le(self.rcv.nxt));
+        if let Some(val) = newer {
             self.ts_recent = val;
         }
-        Continue
     }
 
     /// An old segment means that our acknowledgment was lost; in TIME-WAIT that is how the peer's
     /// repeated FIN is answered.
     fn acknowledge_unacceptable(&mut self, now: Time, segment: &Segment) {
+        if !self.throttle.allows(now) {
+            return;
+        }
         if self.state == State::SynReceived && segment.flags.syn() {
             // Its SYN again: our SYN-ACK was lost.
             self.send_syn_ack(now);
-        } else if self.throttle.allows(now) {
+        } else {
             self.send(now, Flags::ACK);
         }
     }
@@ -225,17 +229,21 @@ impl Connection {
         }
         if self.state == State::SynReceived {
             if !ack_answers_syn(self.snd.una, self.snd.nxt, segment.ack) {
-                self.send_rst_for(segment);
+                self.refuse(now, segment);
                 return Drop;
             }
             self.establish(segment);
+            return Continue;
         }
         match judge_ack(self.snd.una, self.snd.nxt, self.snd.max_wnd, segment.ack) {
             AckJudgement::Challenge => {
                 self.challenge(now);
                 return Drop;
             }
-            AckJudgement::New => self.snd.una = segment.ack,
+            AckJudgement::New => {
+                self.snd.una = segment.ack;
+                self.timer.start(now); // RFC 6298 5.3
+            }
             AckJudgement::Duplicate => {}
         }
         self.update_window(segment);
@@ -267,7 +275,10 @@ impl Connection {
             return;
         }
         let len = segment.payload.len() as u32;
-        let seen = self.rcv.nxt.diff(segment.seq);
+        if len == 0 && !segment.flags.fin() {
+            return; // An ACK is never sent for an ACK: two ends would never stop.
+        }
+        let seen = self.rcv.nxt.diff(segment.text_seq());
         let is_in_order = seen >= 0 && seen.unsigned_abs() <= len;
         if !is_in_order {
             // A hole before it: the acknowledgment says where (RFC 9293 3.10.7.4, seventh).
@@ -294,6 +305,14 @@ impl Connection {
     fn challenge(&mut self, now: Time) {
         if self.throttle.allows(now) {
             self.send(now, Flags::ACK);
+        }
+    }
+
+    /// A RST for a segment that belongs to no connection. RFC 9293 sets no limit; we set that of
+    /// RFC 5961 7, so that nobody makes us send as much as they do.
+    fn refuse(&mut self, now: Time, segment: &Segment) {
+        if self.throttle.allows(now) {
+            self.send_rst_for(segment);
         }
     }
 
@@ -360,6 +379,10 @@ impl Connection {
         self.snd.wl2 = segment.ack;
     }
 
+    fn uses_timestamps(&self) -> bool {
+        self.negotiated.is_some_and(|agreed| agreed.timestamps)
+    }
+
     fn return_to_listen(&mut self) {
         self.timer.stop();
         self.state = State::Listen;
@@ -368,3 +391,11 @@ impl Connection {
         self.negotiated = None;
     }
 }
+
+/// RFC 7323 5.2: timestamps are compared modulo 2^32.
+fn is_older(val: u32, recent: u32) -> bool {
+    val.wrapping_sub(recent).cast_signed() < 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Is an incoming segment acceptable? The tests of RFC 9293 3.10.7.4 as tightened by RFC 5961.
 
-use crate::wire::SeqNumber;
+use crate::wire::{Segment, SeqNumber};
 
 /// RFC 9293 3.10.7.4, first (table 6): some of the segment lies in the receive window.
 ///
@@ -16,6 +16,17 @@ pub fn sequence_acceptable(rcv_nxt: SeqNumber, rcv_wnd: u32, seq: SeqNumber, len
         (_, 0) => false,
         _ => in_window(seq) || in_window(seq + (len - 1)),
     }
+}
+
+/// [`sequence_acceptable`] for a segment. A bare FIN asks for no buffer: like Linux, take it at a
+/// window of zero.
+pub fn segment_acceptable(rcv_nxt: SeqNumber, rcv_wnd: u32, segment: &Segment) -> bool {
+    let window = if segment.payload.is_empty() {
+        rcv_wnd.max(1)
+    } else {
+        rcv_wnd
+    };
+    sequence_acceptable(rcv_nxt, window, segment.seq, segment.seq_len())
 }
 
 /// What to do with a RST in a synchronized state.

@@ -19,6 +19,8 @@ mod properties;
 mod samples;
 mod segment;
 mod seq;
+#[cfg(test)]
+pub(crate) mod shorthand;
 
 pub use error::WireError;
 pub use flags::Flags;

@@ -120,6 +120,13 @@ impl Segment {
         data.wrapping_add(u32::from(self.flags.syn()) + u32::from(self.flags.fin()))
     }
 
+    /// The number of its first byte of data, or of its FIN where there is no data: SEG.SEQ, after
+    /// the SYN if it has one.
+    #[must_use]
+    pub fn text_seq(&self) -> SeqNumber {
+        self.seq + u32::from(self.flags.syn())
+    }
+
     /// The same segment with the checksum for these addresses; 0 when it is longer than the 65,535
     /// bytes that a checksum can cover.
     #[must_use]

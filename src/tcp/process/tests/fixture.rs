@@ -1,0 +1,172 @@
+//! One end in any state, in one call.
+
+use std::time::Duration;
+
+use crate::clock::Time;
+use crate::tcp::{Config, Connection, Event, Schedule, State};
+use crate::wire::{Flags, Options, Segment, SeqNumber, TcpOption, shorthand};
+
+/// Both numbers wrap within the first segments.
+pub(super) const ISS: SeqNumber = SeqNumber(u32::MAX - 1);
+pub(super) const IRS: SeqNumber = SeqNumber(u32::MAX);
+pub(super) const WINDOW: u16 = 1000;
+
+pub(super) struct Tcp {
+    pub(super) connection: Connection,
+    pub(super) now: Time,
+}
+
+/// Lets a segment arrive.
+macro_rules! send {
+    ($tcp:expr, $text:expr) => {
+        $tcp.arrives($text)
+    };
+}
+
+/// Every segment that was sent since the last call.
+macro_rules! recv {
+    ($tcp:expr, [$($text:expr),* $(,)?]) => {
+        assert_eq!($tcp.sent(), &[$($text),*] as &[&str])
+    };
+}
+
+/// One test a line: `name: state, "arrives" => ["sent"], STATE AFTER, [events];`
+macro_rules! cases {
+    ($(
+        $(#[doc = $clause:literal])+
+        $name:ident: $start:expr, $arrives:literal => [$($answer:literal),*], $after:ident,
+        [$($event:ident),*];
+    )*) => {
+        $(
+            $(#[doc = $clause])+
+            #[test]
+            fn $name() {
+                Tcp::from($start).case(
+                    $arrives,
+                    &[$($answer),*],
+                    $crate::tcp::State::$after,
+                    &[$($crate::tcp::Event::$event),*],
+                );
+            }
+        )*
+    };
+}
+
+pub(super) use {cases, recv, send};
+
+impl From<State> for Tcp {
+    fn from(state: State) -> Tcp {
+        Tcp::new(&[]).in_state(state)
+    }
+}
+
+impl Tcp {
+    /// CLOSED, with these options to offer.
+    pub(super) fn new(options: &[TcpOption]) -> Tcp {
+        let config = Config {
+            local_port: 50_000,
+            remote_port: 80,
+            iss: ISS,
+            window: WINDOW,
+            options: Options::from(options.to_vec()),
+            syn_flags: Flags::default(),
+            schedule: Schedule {
+                first: Duration::from_secs(1),
+                retries: 2,
+            },
+        };
+        Tcp {
+            connection: Connection::new(config),
+            now: Time(0),
+        }
+    }
+
+    /// LISTEN.
+    pub(super) fn listening() -> Tcp {
+        State::Listen.into()
+    }
+
+    /// SYN-RECEIVED after a passive open.
+    pub(super) fn called() -> Tcp {
+        let mut tcp = Tcp::listening();
+        tcp.arrives("S 0");
+        tcp.forget()
+    }
+
+    /// The active opener in `state`, what was sent on the way forgotten. SYN-RECEIVED is that of a
+    /// simultaneous open, CLOSING that of a simultaneous close.
+    fn in_state(mut self, state: State) -> Tcp {
+        match state {
+            State::Closed => {}
+            State::Listen => self.connection.listen(),
+            State::SynSent => self.connection.open(self.now),
+            State::SynReceived => self = self.in_state(State::SynSent).after("S 0"),
+            State::Established => self = self.in_state(State::SynSent).after("S. 0 ack 1"),
+            State::FinWait1 => self = self.in_state(State::Established).closed(),
+            State::FinWait2 => self = self.in_state(State::FinWait1).after(". 1 ack 2"),
+            State::CloseWait => self = self.in_state(State::Established).after("F. 1 ack 1"),
+            State::Closing => self = self.in_state(State::FinWait1).after("F. 1 ack 1"),
+            State::LastAck => self = self.in_state(State::CloseWait).closed(),
+            State::TimeWait => self = self.in_state(State::FinWait2).after("F. 1 ack 2"),
+        }
+        assert_eq!(self.connection.state(), state);
+        self.forget()
+    }
+
+    pub(super) fn after(mut self, text: &str) -> Tcp {
+        self.arrives(text);
+        self
+    }
+
+    pub(super) fn closed(mut self) -> Tcp {
+        self.connection.close(self.now);
+        self
+    }
+
+    fn forget(mut self) -> Tcp {
+        self.sent();
+        self.events();
+        self
+    }
+
+    pub(super) fn arrives(&mut self, text: &str) {
+        let segment = Segment {
+            src_port: 80,
+            dst_port: 50_000,
+            ..shorthand::read(text, IRS, ISS)
+        };
+        self.connection.on_segment(self.now, &segment);
+    }
+
+    pub(super) fn segments(&mut self) -> Vec<Segment> {
+        std::iter::from_fn(|| self.connection.poll_transmit()).collect()
+    }
+
+    pub(super) fn sent(&mut self) -> Vec<String> {
+        self.segments()
+            .iter()
+            .map(|segment| shorthand::write(segment, ISS, IRS))
+            .collect()
+    }
+
+    pub(super) fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.connection.poll_event()).collect()
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.connection.state()
+    }
+
+    /// Lets time pass and looks at the timer then.
+    pub(super) fn wait(&mut self, millis: u64) {
+        self.now = self.now + Duration::from_millis(millis);
+        self.connection.on_timeout(self.now);
+    }
+
+    pub(super) fn case(mut self, text: &str, answers: &[&str], after: State, events: &[Event]) {
+        self.arrives(text);
+        assert_eq!(self.sent(), answers, "answers to {text}");
+        assert_eq!(self.state(), after, "state after {text}");
+        assert_eq!(self.events(), events, "events of {text}");
+    }
+}

@@ -1,0 +1,64 @@
+//! SYN where a connection stands already: RFC 9293 3.10.7.4, fourth; RFC 5961 4.2.
+
+use super::fixture::{Tcp, cases, recv, send};
+use crate::tcp::State::*;
+
+cases! {
+    /// "SYN-RECEIVED ... initiated with a passive OPEN, then return this connection to LISTEN".
+    rcv_syn_in_window_in_syn_received: Tcp::called(), "S 5" => [], Listen, [];
+    /// First: its SYN again is not in the window; like Linux, the SYN-ACK goes out again.
+    rcv_syn_again_in_syn_received: Tcp::called(), "S 0" => ["S. 0 ack 1"], SynReceived, [];
+    /// "Otherwise, handle per the directions for synchronized states".
+    rcv_syn_in_window_in_syn_received_of_simultaneous_open: SynReceived,
+        "S 5" => [". 1 ack 1"], SynReceived, [];
+    /// First: the crossing SYN again.
+    rcv_syn_again_in_syn_received_of_simultaneous_open: SynReceived,
+        "S 0" => ["S. 0 ack 1"], SynReceived, [];
+    /// RFC 5961 4.2 (1): "irrespective of the sequence number, TCP MUST send a challenge ACK".
+    rcv_syn_in_window_in_established: Established, "S 5" => [". 1 ack 1"], Established, [];
+    /// RFC 5961 4.2 (1), after the first check.
+    rcv_syn_outside_window_in_established: Established, "S 2000" => [". 1 ack 1"], Established, [];
+    /// First: the SYN-ACK again means that our ACK was lost.
+    rcv_syn_ack_again_in_established: Established, "S. 0 ack 1" => [". 1 ack 1"], Established, [];
+    /// RFC 5961 4.2 (1): another ISN is not taken.
+    rcv_syn_ack_of_another_isn_in_established: Established,
+        "S. 7 ack 1" => [". 1 ack 1"], Established, [];
+    /// RFC 5961 4.2 (1).
+    rcv_syn_in_fin_wait_1: FinWait1, "S 5" => [". 2 ack 1"], FinWait1, [];
+    /// RFC 5961 4.2 (1).
+    rcv_syn_in_fin_wait_2: FinWait2, "S 5" => [". 2 ack 1"], FinWait2, [];
+    /// RFC 5961 4.2 (1).
+    rcv_syn_in_close_wait: CloseWait, "S 5" => [". 1 ack 2"], CloseWait, [];
+    /// RFC 5961 4.2 (1).
+    rcv_syn_in_closing: Closing, "S 5" => [". 2 ack 2"], Closing, [];
+    /// RFC 5961 4.2 (1).
+    rcv_syn_in_last_ack: LastAck, "S 5" => [". 2 ack 2"], LastAck, [];
+    /// RFC 5961 4.2 (1): no new connection is taken in TIME-WAIT.
+    rcv_syn_in_time_wait: TimeWait, "S 5" => [". 2 ack 2"], TimeWait, [];
+    /// RST comes before SYN.
+    rcv_syn_rst_in_window_in_established: Established, "SR 5" => [". 1 ack 1"], Established, [];
+    /// RFC 5961 4.2: the FIN of such a segment is not looked at.
+    rcv_syn_fin_in_established: Established, "SF. 1 ack 1" => [". 1 ack 1"], Established, [];
+}
+
+/// RFC 5961 7: also the SYN-ACK repeats are limited.
+#[test]
+fn a_storm_of_syns_is_answered_ten_times_a_second() {
+    let mut tcp = Tcp::called();
+    for _ in 0..10_000 {
+        send!(tcp, "S 0");
+    }
+    assert_eq!(tcp.sent().len(), 10);
+}
+
+/// Two ends that both opened agree, whichever segments cross (figure 8).
+#[test]
+fn a_simultaneous_open_ends_in_established_on_both_ends() {
+    let mut tcp: Tcp = SynSent.into();
+    send!(tcp, "S 0");
+    recv!(tcp, ["S. 0 ack 1"]);
+    send!(tcp, "S. 0 ack 1");
+    send!(tcp, "S. 0 ack 1");
+    recv!(tcp, [". 1 ack 1"]);
+    assert_eq!(tcp.state(), Established);
+}
