@@ -84,6 +84,7 @@ pub struct Handshake {
     phase: Phase,
     opened: Time,
     /// From our SYN to its answer, as this program saw it: how long to linger, never reported.
+    /// Zero before there is an answer.
     round_trip: Duration,
 }
 
@@ -109,7 +110,7 @@ impl Handshake {
     /// A segment from the peer.
     pub fn on_segment(&mut self, now: Time, segment: &Segment) {
         if self.connection.is_answered_by(segment) {
-            self.round_trip = now - self.opened;
+            self.time_round_trip(now);
             match self.course.end {
                 End::SynRst => return self.abort(now),
                 End::None => {
@@ -124,6 +125,13 @@ impl Handshake {
         }
         self.connection.on_segment(now, segment);
         self.follow_events(now);
+    }
+
+    /// The first answer tells. After a repeated SYN it may tell too much: one wait is enough.
+    fn time_round_trip(&mut self, now: Time) {
+        if self.round_trip.is_zero() {
+            self.round_trip = (now - self.opened).min(self.schedule.first);
+        }
     }
 
     /// An ICMP error whose quote has our addresses and ports.
@@ -227,10 +235,13 @@ impl Handshake {
         self.connection.close(now);
     }
 
-    /// RST, then one round trip more behind the guard: what the peer sent before the RST reached
-    /// it would otherwise meet the kernel, which would answer it in our name.
+    /// RST, then two round trips more behind the guard: what the peer sent before the RST reached
+    /// it, or against it, would otherwise meet the kernel, which would answer it in our name.
     fn abort(&mut self, now: Time) {
         self.connection.abort(now);
-        self.phase = Phase::Lingering(now + self.round_trip);
+        self.phase = Phase::Lingering(now + 2 * self.round_trip);
     }
 }
+
+#[cfg(test)]
+mod tests;
