@@ -47,6 +47,11 @@ impl CloseWatch {
         self.peer_fin_ns.get_or_insert(t_ns);
     }
 
+    /// The peer's FIN came.
+    pub(super) fn peer_closed(&self) -> bool {
+        self.peer_fin_ns.is_some()
+    }
+
     /// How it ended. `opened`: the SYN-ACK came.
     pub(super) fn record(&self, opened: bool, ends: &Ends) -> CloseRecord {
         let peer_fin_acked = ends

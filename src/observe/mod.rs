@@ -8,6 +8,7 @@ mod demux;
 mod ends;
 mod rtt;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::clock::Stamp;
@@ -15,12 +16,14 @@ use crate::exchange::{
     Anomaly, AnomalyKind, End, Exchange, IcmpRecord, PREVIEW, PeerRecord, SegmentRecord,
     StateChange, Verdict,
 };
-use crate::tcp::window::{RstJudgement, ack_answers_syn, judge_rst, sequence_acceptable};
-use crate::tcp::{Negotiated, State};
+use crate::tcp::window::{
+    AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
+};
+use crate::tcp::{Negotiated, State, StateSet};
 use crate::wire::{IcmpMessage, Quote, Segment, SeqNumber};
 
 use close::CloseWatch;
-use ends::{Claim, Ends};
+use ends::{Arrival, Claim, Ends};
 use rtt::SynRtt;
 
 pub use demux::Subject;
@@ -38,10 +41,17 @@ pub struct Observer {
     received: Option<SeqNumber>,
     /// The window that we advertised last, in bytes.
     our_window: u32,
+    /// The largest window that the peer advertised, in bytes.
+    peer_window: u32,
     /// Where in the list of changes an ESTABLISHED since the SYN-ACK belongs.
     syn_ack: Option<Mark>,
+    /// How many of each kind there were.
+    anomalies_of: HashMap<AnomalyKind, u32>,
     last: Stamp,
 }
+
+/// A peer that repeats itself fills no memory.
+const MOST_OF_A_KIND: u32 = 100;
 
 #[derive(Clone, Copy, Debug)]
 struct Mark {
@@ -68,7 +78,9 @@ impl Observer {
             negotiated: None,
             received: None,
             our_window: 0,
+            peer_window: 0,
             syn_ack: None,
+            anomalies_of: HashMap::new(),
             last: Stamp::default(),
         }
     }
@@ -152,7 +164,7 @@ impl Observer {
 
     fn local_segment(&mut self, t_ns: i64, segment: &Segment) {
         let flags = segment.flags;
-        if flags.syn() {
+        if flags.syn() && !flags.ack() {
             self.our_syn_leaves(t_ns, segment);
         } else if flags.rst() {
             self.close.we_reset |= self.is_our_reset(segment);
@@ -180,7 +192,7 @@ impl Observer {
             }
         }
         let ours = !flags.rst() || self.is_our_reset(segment);
-        let claims = self.ends.local_sends(segment, ours);
+        let claims = self.ends.local_sends(t_ns, segment, ours);
         self.claims(t_ns, claims);
     }
 
@@ -194,7 +206,9 @@ impl Observer {
     }
 
     fn our_syn_leaves(&mut self, t_ns: i64, segment: &Segment) {
-        self.exchange.handshake.isn.get_or_insert(segment.seq);
+        // Captured, it outweighs what an ICMP error quoted before.
+        let isn = self.our_syn.as_ref().map_or(segment.seq, |first| first.seq);
+        self.exchange.handshake.isn = Some(isn);
         self.exchange.handshake.syn_sent += 1;
         self.syn_rtt.syn(t_ns, segment);
         if self.exchange.handshake.syn_sent == 1 {
@@ -217,11 +231,21 @@ impl Observer {
                 return self.anomaly(AnomalyKind::LateAnswer, t_ns, text);
             }
         }
-        if segment.flags.syn() {
-            self.note_repeated_syn_ack(t_ns, segment);
-        }
         if segment.flags.rst() {
             return self.peer_reset(t_ns, ttl, segment);
+        }
+        if segment.flags.syn() {
+            if self.exchange.handshake.peer_isn != Some(segment.seq) {
+                let text = format!(
+                    "a second SYN with another ISN ({}) came and was not taken",
+                    segment.seq
+                );
+                return self.anomaly(AnomalyKind::IsnChanged, t_ns, text);
+            }
+            self.note_repeated_syn(t_ns);
+        } else if !segment.flags.ack() {
+            let text = format!("a segment ({}) without ACK was ignored", segment.flags);
+            return self.anomaly(AnomalyKind::UnexpectedSegment, t_ns, text);
         }
         if !self.belongs(segment) {
             let text = format!(
@@ -252,17 +276,19 @@ impl Observer {
             );
             return self.anomaly(AnomalyKind::WrongAck, t_ns, text);
         }
+        let opens = flags.syn() && !flags.rst();
         if flags.rst() && flags.ack() {
             self.decide(Verdict::Closed, "reset");
-        } else if flags.syn() && !flags.rst() {
+        } else if opens {
             self.decide(Verdict::Open, if flags.ack() { "syn-ack" } else { "syn" });
         } else {
             let text = format!("a segment ({flags}) that answers no SYN was ignored");
             return self.anomaly(AnomalyKind::UnexpectedSegment, t_ns, text);
         }
         self.exchange.handshake.rtt_ns = self.syn_rtt.answered(t_ns, segment);
+        self.ends.round_trip_ns = self.syn_rtt.at_least(t_ns);
         self.exchange.peer = Some(offer(ttl, segment));
-        if flags.syn() {
+        if opens {
             self.exchange.handshake.peer_isn = Some(segment.seq);
             self.received = Some(segment.seq + 1);
             self.negotiated = self
@@ -271,7 +297,7 @@ impl Observer {
                 .map(|syn| Negotiated::from_syns(syn, segment));
         }
         self.take(t_ns, segment);
-        if flags.syn() {
+        if opens {
             self.syn_ack = Some(Mark {
                 change: self.exchange.states.len(),
                 segment: self.exchange.segments.len() - 1,
@@ -285,42 +311,47 @@ impl Observer {
         self.exchange.reason = Some(reason);
     }
 
-    fn note_repeated_syn_ack(&mut self, t_ns: i64, segment: &Segment) {
-        if self.exchange.handshake.peer_isn == Some(segment.seq) {
-            let since = self.syn_ack.map_or(0, |mark| t_ns - mark.t_ns);
-            let text = format!(
-                "the peer repeated its SYN-ACK {:.3} s after the first",
-                since as f64 / 1e9
-            );
-            self.anomaly(AnomalyKind::SynAckRepeated, t_ns, text);
-        } else {
-            let text = format!(
-                "a second SYN with another ISN ({}) came and was not taken",
-                segment.seq
-            );
-            self.anomaly(AnomalyKind::IsnChanged, t_ns, text);
+    fn note_repeated_syn(&mut self, t_ns: i64) {
+        if self.ends.local_state() == State::SynReceived.into() {
+            return; // A simultaneous open: the SYN-ACK repeats the SYN (RFC 9293 figure 8).
         }
+        let since = self.syn_ack.map_or(0, |mark| t_ns - mark.t_ns);
+        let text = format!(
+            "the peer repeated its SYN-ACK {:.3} s after the first",
+            since as f64 / 1e9
+        );
+        self.anomaly(AnomalyKind::SynAckRepeated, t_ns, text);
     }
 
-    /// RFC 9293 3.10.7.4, second: by the number that we expect, nothing else.
     fn peer_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
         let Some(rcv_nxt) = self.received else { return };
-        match judge_rst(rcv_nxt, self.our_window, segment.seq) {
-            RstJudgement::Reset => {
-                self.suspect_reset(t_ns, ttl, segment);
-                let over = [State::TimeWait, State::Closed].map(Into::into);
-                self.close.peer_reset |= !over.contains(&self.ends.local_state());
-                let claims = self.ends.peer_sends(segment, true);
-                self.claims(t_ns, claims);
-            }
-            RstJudgement::Challenge | RstJudgement::Drop => {
-                let text = format!(
-                    "a RST with seq {} was ignored: only {rcv_nxt} would be taken (RFC 5961)",
-                    segment.seq
-                );
-                self.anomaly(AnomalyKind::RstIgnored, t_ns, text);
-            }
+        let judgement = judge_rst(rcv_nxt, self.our_window, segment.seq);
+        let taken = if self.ends.local_state() == State::SynSent.into() {
+            // RFC 9293 3.10.7.3, second: by its acknowledgment.
+            segment.flags.ack() && self.acks_what_we_sent(segment)
+        } else {
+            // RFC 9293 3.10.7.4, second: by the number that we expect, nothing else.
+            judgement == RstJudgement::Reset
+        };
+        if !taken && judgement != RstJudgement::Reset {
+            let text = format!(
+                "a RST with seq {} was ignored: only {rcv_nxt} would be taken (RFC 5961)",
+                segment.seq
+            );
+            self.anomaly(AnomalyKind::RstIgnored, t_ns, text);
+            let claims = self.ends.peer_may_have_reset();
+            return self.claims(t_ns, claims);
         }
+        self.suspect_reset(t_ns, ttl, segment);
+        let over = StateSet::from([State::TimeWait, State::Closed]);
+        self.close.peer_reset |= self.ends.local_state().intersection(over).is_empty();
+        let arrival = Arrival {
+            acceptable: taken,
+            gap: false,
+            fin_taken: false,
+        };
+        let claims = self.ends.peer_sends(t_ns, segment, arrival);
+        self.claims(t_ns, claims);
     }
 
     /// Does the RST come from where the SYN-ACK came from?
@@ -358,68 +389,98 @@ impl Observer {
         }
     }
 
-    /// Whether the peer can have sent this on our connection: it acknowledges nothing that we did
-    /// not send, and lies in our window or before it.
+    /// Whether the peer can have sent this on our connection: it acknowledges what we may have
+    /// sent, and lies in our window or before it.
     fn belongs(&self, segment: &Segment) -> bool {
-        let (Some(iss), Some(nxt), Some(rcv_nxt)) =
-            (self.ends.local.iss, self.ends.local.nxt, self.received)
-        else {
+        let Some(rcv_nxt) = self.received else {
             return false;
         };
-        let acks_sent = !segment.flags.ack() || ack_answers_syn(iss, nxt, segment.ack);
-        let is_old = self
-            .exchange
-            .handshake
-            .peer_isn
-            .is_some_and(|irs| irs.le(segment.seq))
-            && segment.seq.lt(rcv_nxt);
-        let window = self.our_window.max(1);
-        acks_sent
-            && (is_old || sequence_acceptable(rcv_nxt, window, segment.seq, segment.seq_len()))
+        self.acks_what_we_sent(segment)
+            && (self.is_old(segment) || segment_acceptable(rcv_nxt, self.our_window, segment))
+    }
+
+    /// Its number has been received already.
+    fn is_old(&self, segment: &Segment) -> bool {
+        let numbers = self.exchange.handshake.peer_isn.zip(self.received);
+        numbers.is_some_and(|(irs, rcv_nxt)| irs.le(segment.seq) && segment.seq.lt(rcv_nxt))
+    }
+
+    fn acks_what_we_sent(&self, segment: &Segment) -> bool {
+        let known = &self.ends.local;
+        let (Some(iss), Some(nxt)) = (known.iss, known.nxt) else {
+            return false;
+        };
+        match self.ends.peer.acked {
+            _ if !segment.flags.ack() => true,
+            Some(una) if self.ends.local_state() != State::SynReceived.into() => {
+                judge_ack(una, nxt, self.peer_window, segment.ack) != AckJudgement::Challenge
+            }
+            _ => ack_answers_syn(iss, nxt, segment.ack),
+        }
     }
 
     /// A segment that counts: data, FIN, states.
     fn take(&mut self, t_ns: i64, segment: &Segment) {
-        let in_order = self.take_data(t_ns, segment);
+        let arrival = self.arrive(t_ns, segment);
+        self.note_peer_window(segment);
         if segment.flags.ack() {
             self.close.acknowledged(t_ns, segment.ack, &self.ends);
         }
-        if segment.flags.fin() && in_order {
+        if arrival.fin_taken {
             self.close.peer_fin_comes(t_ns);
         }
-        let claims = self.ends.peer_sends(segment, in_order);
+        let claims = self.ends.peer_sends(t_ns, segment, arrival);
         self.claims(t_ns, claims);
     }
 
-    /// Counts what is new; says whether nothing is missing before the end of the segment.
-    fn take_data(&mut self, t_ns: i64, segment: &Segment) -> bool {
-        let Some(rcv_nxt) = self.received else {
-            return false;
+    fn note_peer_window(&mut self, segment: &Segment) {
+        let shift = match self.negotiated {
+            Some(agreed) if !segment.flags.syn() => agreed.answerer.window_shift,
+            _ => 0,
         };
-        let start = if segment.flags.syn() {
-            segment.seq + 1
-        } else {
-            segment.seq
+        let window = u32::from(segment.window) << shift;
+        self.peer_window = self.peer_window.max(window);
+    }
+
+    /// Takes the new part of the text, as far as our window goes, and the FIN after it (RFC 9293
+    /// 3.10.7.4, seventh and eighth).
+    fn arrive(&mut self, t_ns: i64, segment: &Segment) -> Arrival {
+        let flags = segment.flags;
+        let rcv_nxt = self.received.unwrap_or_default();
+        let local = self.ends.local_state();
+        let crossing = flags.syn() && local == State::SynReceived.into();
+        // In a synchronized state nothing of a segment with SYN counts (RFC 5961 4.2).
+        let counts = !flags.syn() || flags.ack() && (crossing || local == State::SynSent.into());
+        let mut arrival = Arrival {
+            // A RST comes this way only where it refuses our SYN.
+            acceptable: crossing
+                || flags.rst()
+                || counts && segment_acceptable(rcv_nxt, self.our_window, segment),
+            gap: rcv_nxt.lt(segment.text_seq()),
+            fin_taken: false,
         };
-        let seen = rcv_nxt.diff(start);
-        let len = segment.payload.len();
-        let Ok(seen) = usize::try_from(seen) else {
-            return false;
-        };
-        if seen <= len {
-            let fresh = &segment.payload[seen..];
-            let data = &mut self.exchange.data;
-            if !fresh.is_empty() {
-                data.first_byte_ns.get_or_insert(t_ns);
-                data.received += fresh.len() as u64;
-                let room = PREVIEW - data.preview.len();
-                data.preview
-                    .extend_from_slice(&fresh[..fresh.len().min(room)]);
-            }
-            let fin = u32::from(segment.flags.fin());
-            self.received = Some(rcv_nxt + fresh.len() as u32 + fin);
+        let seen = usize::try_from(rcv_nxt.diff(segment.text_seq())).ok();
+        let fresh = seen.and_then(|seen| segment.payload.get(seen..));
+        if let Some(fresh) = fresh.filter(|_| counts && !self.close.peer_closed()) {
+            let room = usize::try_from(self.our_window).unwrap_or(usize::MAX);
+            let taken = &fresh[..fresh.len().min(room)];
+            self.take_data(t_ns, taken);
+            arrival.fin_taken = flags.fin() && taken.len() == fresh.len();
+            self.received = Some(rcv_nxt + taken.len() as u32 + u32::from(arrival.fin_taken));
         }
-        true
+        arrival
+    }
+
+    fn take_data(&mut self, t_ns: i64, fresh: &[u8]) {
+        if fresh.is_empty() {
+            return;
+        }
+        let data = &mut self.exchange.data;
+        data.first_byte_ns.get_or_insert(t_ns);
+        data.received += fresh.len() as u64;
+        let room = PREVIEW - data.preview.len();
+        data.preview
+            .extend_from_slice(&fresh[..fresh.len().min(room)]);
     }
 
     fn icmp(&mut self, t_ns: i64, from: IpAddr, message: &IcmpMessage, quote: &Quote) {
@@ -482,9 +543,16 @@ impl Observer {
         }
     }
 
-    fn anomaly(&mut self, kind: AnomalyKind, t_ns: i64, text: String) {
-        let anomaly = Anomaly::new(kind, t_ns, text);
-        self.exchange.anomalies.push(anomaly);
+    fn anomaly(&mut self, kind: AnomalyKind, t_ns: i64, mut text: String) {
+        let count = self.anomalies_of.entry(kind).or_default();
+        *count += 1;
+        if *count > MOST_OF_A_KIND {
+            return;
+        }
+        if *count == MOST_OF_A_KIND {
+            text += " (more of this kind are not listed)";
+        }
+        self.exchange.anomalies.push(Anomaly::new(kind, t_ns, text));
     }
 }
 
@@ -502,3 +570,6 @@ fn offer(ttl: u8, segment: &Segment) -> PeerRecord {
         options: options.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

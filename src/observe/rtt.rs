@@ -15,24 +15,30 @@ impl SynRtt {
             .push((t_ns, segment.options.timestamps().map(|(val, _)| val)));
     }
 
+    /// What the round trip of an answer takes at least, nanoseconds. After a second the SYN-ACK
+    /// may be a repeat (RFC 6298 2.1), which says nothing.
+    pub(super) fn at_least(&self, t_ns: i64) -> i64 {
+        let since_last = self.sent.last().map_or(0, |(sent, _)| t_ns - sent);
+        if since_last < 1_000_000_000 {
+            since_last
+        } else {
+            0
+        }
+    }
+
     /// The round trip of an answer, if only one SYN can have caused it.
     ///
-    /// RFC 6298 3 (Karn): after a repeated SYN the sample is ambiguous, unless the timestamp that
-    /// the answer echoes tells (RFC 7323 4.1).
+    /// RFC 6298 3 (Karn): after a repeated SYN the sample is ambiguous, unless the answer echoes
+    /// the timestamp of the newest (RFC 7323 4.1). An older echo tells nothing: a SYN-ACK sent
+    /// again after it was lost echoes the first SYN all the same.
     pub(super) fn answered(&self, t_ns: i64, answer: &Segment) -> Option<u64> {
         let echoed = answer.options.timestamps().map(|(_, ecr)| ecr);
-        let causes: Vec<i64> = match self.sent.as_slice() {
-            [(only, _)] => vec![*only],
-            repeated => repeated
-                .iter()
-                .filter(|(_, val)| val.is_some() && *val == echoed)
-                .map(|(sent, _)| *sent)
-                .collect(),
-        };
-        match causes.as_slice() {
-            [sent] => u64::try_from(t_ns - sent).ok(),
-            _ => None,
+        let (newest, val) = *self.sent.last()?;
+        let told = val.is_some() && val == echoed;
+        if self.sent.len() > 1 && !told {
+            return None;
         }
+        u64::try_from(t_ns - newest).ok()
     }
 }
 
@@ -65,12 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn the_echoed_timestamp_tells_which_syn_was_answered() {
+    fn an_echo_of_the_newest_syn_tells_that_it_was_answered() {
         let mut rtt = SynRtt::default();
         rtt.syn(0, &stamped(5, 0));
         rtt.syn(1000, &stamped(6, 0));
         assert_eq!(rtt.answered(1030, &stamped(900, 6)), Some(30));
-        assert_eq!(rtt.answered(1030, &stamped(900, 5)), Some(1030));
+        assert_eq!(rtt.answered(1030, &stamped(900, 5)), None);
         assert_eq!(rtt.answered(1030, &stamped(900, 7)), None);
     }
 }
