@@ -1,0 +1,130 @@
+//! The engine and its sessions over a network in virtual time.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on stops here
+
+pub mod network;
+pub mod oracle;
+pub mod peer;
+pub mod random;
+
+use std::time::Duration;
+
+use tcpshake::engine::{self, Finished, Probe};
+use tcpshake::exchange::Flow;
+use tcpshake::link::Link;
+use tcpshake::report::{Json, Ladder, LocalInfo, Record, Report, Style, TargetInfo};
+use tcpshake::session::{Course, End, Handshake};
+use tcpshake::tcp::{Config, Schedule};
+use tcpshake::wire::{Flags, IpFields, Options, SeqNumber, TcpOption};
+
+use network::SimLink;
+use random::Random;
+
+/// 1+2+4 s.
+pub const SCHEDULE: Schedule = Schedule {
+    first: Duration::from_secs(1),
+    retries: 2,
+};
+
+pub const HOLD: Duration = Duration::from_millis(500);
+
+/// Our address and the peer's, of either family.
+pub fn flow(random: &mut Random) -> Flow {
+    if random.percent(70) {
+        Flow {
+            local: "192.0.2.1:50000".parse().unwrap(),
+            remote: "192.0.2.2:80".parse().unwrap(),
+        }
+    } else {
+        Flow {
+            local: "[2001:db8::1]:50000".parse().unwrap(),
+            remote: "[2001:db8::2]:80".parse().unwrap(),
+        }
+    }
+}
+
+fn config(random: &mut Random) -> Config {
+    let stamps = random.next() as u32;
+    let mut options = vec![TcpOption::Mss(1460), TcpOption::SackPermitted];
+    if random.percent(70) {
+        options.push(TcpOption::Timestamps {
+            val: stamps,
+            ecr: 0,
+        });
+    }
+    if random.percent(70) {
+        options.push(TcpOption::WindowScale(7));
+    }
+    Config {
+        local_port: 50_000,
+        remote_port: 80,
+        iss: SeqNumber(random.pick(&[0, 1, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX])),
+        window: random.pick(&[64_240, 1000, 65_535]),
+        options: Options::from(options).padded(),
+        syn_flags: Flags::default(),
+        schedule: SCHEDULE,
+    }
+}
+
+/// Drives one probe to its end and checks what holds whoever the peer is.
+pub fn run(link: &mut SimLink, flow: Flow, end: End, random: &mut Random) -> Finished {
+    let course = Course {
+        end,
+        hold: HOLD,
+        time_wait: None,
+    };
+    let begun = link.now();
+    let probe = Probe {
+        flow,
+        scope: 0,
+        ip: IpFields::default(),
+        session: Handshake::new(config(random), course),
+    };
+    let finished = engine::run(link, probe, None).unwrap();
+    let took = link.now() - begun;
+    assert!(took <= longest(), "it took {took:?}");
+    assert_eq!(finished.kernel_rst, 0);
+    assert!(finished.refused.is_none() && finished.stamped);
+    assert_eq!(finished.interface, Some(2));
+    oracle::check_consistent(&finished.exchange);
+    check_reports(&finished, end, flow);
+    finished
+}
+
+/// The handshake, the hold, the peer's ACK, the peer's FIN, a last round trip.
+fn longest() -> Duration {
+    5 * SCHEDULE.total() + HOLD + Duration::from_secs(1)
+}
+
+fn check_reports(finished: &Finished, end: End, flow: Flow) {
+    let record = Record {
+        seq: 0,
+        started: finished.started,
+        target: TargetInfo {
+            input: flow.remote.to_string(),
+            name: None,
+            addr: Some(flow.remote.ip()),
+            port: flow.remote.port(),
+        },
+        local: LocalInfo::default(),
+        requested: end,
+        time_wait: None,
+        exchange: finished.exchange.clone(),
+        kernel_rst: finished.kernel_rst,
+        capture_drops: 0,
+        failure: None,
+        stopped: finished.stopped.is_some(),
+    };
+    let mut json = Vec::new();
+    Json::new(&mut json, true).probe(&record).unwrap();
+    let line: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let segments = line["segments"].as_array().unwrap();
+    assert_eq!(segments.len(), finished.exchange.segments.len());
+    for state in line["states"].as_array().unwrap() {
+        let possible = state["state"].as_array().unwrap().len() > 1;
+        assert_eq!(state["basis"] == "possible", possible, "{state}");
+    }
+    let mut text = Vec::new();
+    Ladder::new(&mut text, Style::PLAIN).probe(&record).unwrap();
+    assert!(String::from_utf8(text).is_ok());
+}

@@ -1,0 +1,318 @@
+//! Who answers: our own TCP with a small application on top, or a script.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tcpshake::clock::Time;
+use tcpshake::tcp::{Config, Connection, Event, Schedule, State};
+use tcpshake::wire::{Flags, Options, Segment, SeqNumber, TcpOption};
+
+use super::random::Random;
+
+/// The other end of the network.
+pub trait Peer {
+    fn on_segment(&mut self, now: Time, segment: &Segment);
+    fn on_timeout(&mut self, now: Time);
+    fn poll_timeout(&self) -> Option<Time>;
+    fn poll_transmit(&mut self) -> Option<Outgoing>;
+    /// Its true state, if it follows the rules.
+    fn state(&self) -> Option<State>;
+    /// How often it has changed its state without a segment from us.
+    fn moves(&self) -> u32;
+}
+
+/// A segment of the peer, and what the peer was when it sent it.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub segment: Segment,
+    pub state: Option<State>,
+    /// How often it had changed its state without a segment from us.
+    pub moves: u32,
+}
+
+/// What the application does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Policy {
+    /// Nobody listens.
+    Refuse,
+    /// Closes when the other end has.
+    CloseOnFin,
+    /// The same, after a while.
+    CloseLater,
+    /// Closes a while after the connection is there.
+    CloseFirst,
+    /// Closes at once.
+    CloseAtOnce,
+    /// Never closes.
+    NeverClose,
+    /// Resets a while after the connection is there.
+    Reset,
+}
+
+impl Policy {
+    pub const ALL: [Policy; 7] = [
+        Policy::Refuse,
+        Policy::CloseOnFin,
+        Policy::CloseLater,
+        Policy::CloseFirst,
+        Policy::CloseAtOnce,
+        Policy::NeverClose,
+        Policy::Reset,
+    ];
+}
+
+const BANNER: &[u8] = b"220 ready\r\n";
+
+enum Task {
+    Close,
+    Abort,
+    Banner(u32),
+}
+
+/// Our own TCP in LISTEN, and its application. A banner is slipped between the two: numbers after
+/// the SYN are shifted by its length.
+pub struct Listener {
+    connection: Connection,
+    policy: Policy,
+    pause: Duration,
+    tasks: Vec<(Time, Task)>,
+    iss: SeqNumber,
+    banner: &'static [u8],
+    banner_sent: bool,
+    banner_acked: bool,
+    last_ack: SeqNumber,
+    outbox: VecDeque<Outgoing>,
+    moves: u32,
+}
+
+impl Listener {
+    pub fn new(policy: Policy, random: &mut Random, schedule: Schedule) -> Listener {
+        let iss = SeqNumber(random.pick(&[0, 1, 0x7fff_ffff, u32::MAX - 1, u32::MAX, 77_000]));
+        let banner: &[u8] = if random.percent(30) { BANNER } else { b"" };
+        let mut options = vec![TcpOption::Mss(1400)];
+        if banner.is_empty() && random.percent(50) {
+            let val = random.next() as u32;
+            options.push(TcpOption::Timestamps { val, ecr: 0 });
+        }
+        if random.percent(50) {
+            options.push(TcpOption::WindowScale(random.below(15) as u8));
+        }
+        let mut connection = Connection::new(Config {
+            local_port: 80,
+            remote_port: 0,
+            iss,
+            window: random.pick(&[1000, 65_535]),
+            options: Options::from(options).padded(),
+            syn_flags: Flags::default(),
+            schedule,
+        });
+        if policy != Policy::Refuse {
+            connection.listen();
+        }
+        Listener {
+            connection,
+            policy,
+            pause: Duration::from_millis(1 + random.below(300)),
+            tasks: Vec::new(),
+            iss,
+            banner,
+            banner_sent: false,
+            banner_acked: false,
+            last_ack: SeqNumber(0),
+            outbox: VecDeque::new(),
+            moves: 0,
+        }
+    }
+
+    fn follow_events(&mut self, now: Time) {
+        while let Some(event) = self.connection.poll_event() {
+            match event {
+                Event::Established => self.established(now),
+                Event::PeerClosed if self.policy == Policy::CloseOnFin => self.close(now),
+                Event::PeerClosed if self.policy == Policy::CloseLater => {
+                    self.tasks.push((now + self.pause, Task::Close));
+                }
+                Event::GaveUp => self.abort(now),
+                _ => {}
+            }
+        }
+    }
+
+    fn established(&mut self, now: Time) {
+        if !self.banner.is_empty() {
+            self.send_banner(now, 0);
+        }
+        match self.policy {
+            Policy::CloseAtOnce => self.close(now),
+            Policy::CloseFirst => self.tasks.push((now + self.pause, Task::Close)),
+            Policy::Reset => self.tasks.push((now + self.pause, Task::Abort)),
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, now: Time) {
+        let before = self.connection.state();
+        self.connection.close(now);
+        self.moves += u32::from(self.connection.state() != before);
+        self.fetch();
+    }
+
+    fn abort(&mut self, now: Time) {
+        self.moves += u32::from(self.connection.state() != State::Closed);
+        self.connection.abort(now);
+        self.fetch();
+    }
+
+    fn send_banner(&mut self, now: Time, attempt: u32) {
+        if self.banner_acked || attempt > 5 || self.connection.state() == State::Closed {
+            return;
+        }
+        let segment = Segment {
+            src_port: 80,
+            dst_port: 50_000,
+            seq: self.iss + 1,
+            ack: self.last_ack,
+            flags: Flags::PSH | Flags::ACK,
+            window: 1000,
+            payload: self.banner.to_vec(),
+            ..Segment::default()
+        };
+        self.push(segment);
+        self.banner_sent = true;
+        let wait = Duration::from_secs(1 << attempt);
+        self.tasks.push((now + wait, Task::Banner(attempt + 1)));
+    }
+
+    fn len(&self) -> u32 {
+        self.banner.len() as u32
+    }
+
+    /// A RST that belongs to no connection has the number of what it answers.
+    fn fetch_unshifted(&mut self) {
+        while let Some(segment) = self.connection.poll_transmit() {
+            self.push(segment);
+        }
+    }
+
+    fn fetch(&mut self) {
+        while let Some(mut segment) = self.connection.poll_transmit() {
+            if segment.flags.ack() {
+                self.last_ack = segment.ack;
+            }
+            if self.banner_sent && self.iss.lt(segment.seq) {
+                segment.seq += self.len();
+            }
+            self.push(segment);
+        }
+    }
+
+    fn push(&mut self, segment: Segment) {
+        self.outbox.push_back(Outgoing {
+            segment,
+            state: Some(self.connection.state()),
+            moves: self.moves,
+        });
+    }
+}
+
+impl Peer for Listener {
+    fn on_segment(&mut self, now: Time, segment: &Segment) {
+        let mut segment = segment.clone();
+        if self.connection.state() == State::Closed {
+            self.connection.on_segment(now, &segment);
+            return self.fetch_unshifted();
+        }
+        if self.banner_sent && segment.flags.ack() {
+            let past = segment.ack.diff(self.iss + 1);
+            self.banner_acked |= past >= self.len() as i32;
+            segment.ack = if past >= self.len() as i32 {
+                segment.ack - self.len()
+            } else {
+                self.iss + 1
+            };
+        }
+        self.connection.on_segment(now, &segment);
+        self.fetch();
+        self.follow_events(now);
+        self.fetch();
+    }
+
+    fn on_timeout(&mut self, now: Time) {
+        self.connection.on_timeout(now);
+        self.fetch();
+        let (due, later) = std::mem::take(&mut self.tasks)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        self.tasks = later;
+        for (_, task) in due {
+            match task {
+                Task::Close => self.close(now),
+                Task::Abort => self.abort(now),
+                Task::Banner(attempt) => self.send_banner(now, attempt),
+            }
+        }
+        self.follow_events(now);
+        self.fetch();
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        let tasks = self.tasks.iter().map(|(at, _)| *at);
+        tasks.chain(self.connection.poll_timeout()).min()
+    }
+
+    fn poll_transmit(&mut self) -> Option<Outgoing> {
+        self.outbox.pop_front()
+    }
+
+    fn state(&self) -> Option<State> {
+        Some(self.connection.state())
+    }
+
+    fn moves(&self) -> u32 {
+        self.moves
+    }
+}
+
+/// A peer that follows no rule: what it answers to each segment is up to `answer`.
+pub struct Script<F> {
+    answer: F,
+    outbox: VecDeque<Segment>,
+}
+
+impl<F: FnMut(&Segment) -> Vec<Segment>> Script<F> {
+    pub fn new(answer: F) -> Script<F> {
+        Script {
+            answer,
+            outbox: VecDeque::new(),
+        }
+    }
+}
+
+impl<F: FnMut(&Segment) -> Vec<Segment>> Peer for Script<F> {
+    fn on_segment(&mut self, _now: Time, segment: &Segment) {
+        self.outbox.extend((self.answer)(segment));
+    }
+
+    fn on_timeout(&mut self, _now: Time) {}
+
+    fn poll_timeout(&self) -> Option<Time> {
+        None
+    }
+
+    fn poll_transmit(&mut self) -> Option<Outgoing> {
+        let segment = self.outbox.pop_front()?;
+        Some(Outgoing {
+            segment,
+            state: None,
+            moves: 0,
+        })
+    }
+
+    fn state(&self) -> Option<State> {
+        None
+    }
+
+    fn moves(&self) -> u32 {
+        0
+    }
+}
