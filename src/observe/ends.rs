@@ -322,8 +322,19 @@ pub(super) struct Claim {
     pub(super) end: End,
     pub(super) states: StateSet,
     pub(super) basis: Basis,
+    /// Where it belongs among the earlier ones.
+    pub(super) place: Place,
+}
+
+/// Where a claim belongs among the earlier ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    /// After them.
+    Last,
     /// It holds since the SYN-ACK arrived, not since the ACK that shows it.
-    pub(super) since_syn_ack: bool,
+    SinceSynAck,
+    /// The last about this end was wrong: the peer's FIN had arrived and was not taken yet.
+    InsteadOfLast,
 }
 
 /// Both ends, seen from the local one.
@@ -373,13 +384,21 @@ impl Ends {
             end: End::Local,
             states: Established.into(),
             basis: Basis::Inferred,
-            since_syn_ack: true,
+            place: Place::SinceSynAck,
         });
-        let before_sending = self.local.states;
+        let crossing = self.crosses_fin(segment);
+        let before_sending = if crossing.is_some() {
+            Closing.into()
+        } else {
+            self.local.states
+        };
         self.step_local(segment);
         let effect = effect_on(&self.peer, segment, &self.local);
         self.peer.may_receive(effect);
-        let mut claims: Vec<Claim> = opening.into_iter().collect();
+        let mut claims: Vec<Claim> = opening
+            .into_iter()
+            .chain(crossing.into_iter().flatten())
+            .collect();
         claims.extend(self.claim(End::Local, before_sending, Basis::Seen));
         claims.extend(self.claim(End::Peer, before.1, Basis::Inferred));
         claims
@@ -407,6 +426,27 @@ impl Ends {
         };
         self.local.proven = self.local.states.iter().map(after).collect();
         self.local.states = self.local.proven;
+    }
+
+    /// A FIN of ours that does not acknowledge the one that has arrived: we closed first, and took
+    /// the other only then (RFC 9293 figure 13).
+    fn crosses_fin(&mut self, segment: &Segment) -> Option<[Claim; 2]> {
+        let arrived = self.local.states == CloseWait.into();
+        if !segment.flags.fin() || !arrived || self.peer.fin_covered_by(segment.ack) {
+            return None;
+        }
+        let claim = |states: State, basis, place| Claim {
+            end: End::Local,
+            states: states.into(),
+            basis,
+            place,
+        };
+        self.local.proven = Closing.into();
+        self.local.states = self.local.proven;
+        Some([
+            claim(FinWait1, Basis::Seen, Place::InsteadOfLast),
+            claim(Closing, Basis::Inferred, Place::Last),
+        ])
     }
 
     /// A segment of the peer arrived that belongs to this connection.
@@ -468,7 +508,7 @@ impl Ends {
             end,
             states,
             basis,
-            since_syn_ack: false,
+            place: Place::Last,
         })
     }
 }
@@ -641,6 +681,19 @@ mod tests {
     fn crossing_fins_leave_closing_open_until_an_ack_decides() {
         let (local, peer) = after_handshake(&[('>', F | A, 101, 301), ('<', F | A, 301, 101)]);
         assert_eq!((local, peer), (Closing.into(), [FinWait1, Closing].into()));
+    }
+
+    #[test]
+    fn a_fin_of_ours_that_lets_the_peers_pass_leads_to_closing() {
+        let (local, peer) = after_handshake(&[('<', F | A, 301, 101), ('>', F | A, 101, 301)]);
+        assert_eq!((local, peer), (Closing.into(), [FinWait1, Closing].into()));
+        let (local, _) = after_handshake(&[
+            ('<', F | A, 301, 101),
+            ('>', F | A, 101, 301),
+            ('>', A, 102, 302),
+            ('<', A, 302, 102),
+        ]);
+        assert_eq!(local, TimeWait.into());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::tcp::{Negotiated, State, StateSet};
 use crate::wire::{IcmpMessage, Quote, Segment, SeqNumber};
 
 use close::CloseWatch;
-use ends::{Arrival, Claim, Ends};
+use ends::{Arrival, Claim, Ends, Place};
 use rtt::SynRtt;
 
 pub use demux::Subject;
@@ -58,6 +58,17 @@ struct Mark {
     change: usize,
     segment: usize,
     t_ns: i64,
+}
+
+impl Mark {
+    /// The same place once the change at `index` is taken out.
+    fn without(self, index: usize) -> Mark {
+        let shift = usize::from(index < self.change);
+        Mark {
+            change: self.change - shift,
+            ..self
+        }
+    }
 }
 
 impl Default for Observer {
@@ -518,28 +529,30 @@ impl Observer {
 
     fn claims(&mut self, t_ns: i64, claims: Vec<Claim>) {
         let segment = self.exchange.segments.len() - 1;
-        for Claim {
-            end,
-            states,
-            basis,
-            since_syn_ack,
-        } in claims
-        {
+        let states = &mut self.exchange.states;
+        for claim in claims {
             let change = |t_ns, segment| StateChange {
                 t_ns,
-                end,
-                states,
-                basis,
+                end: claim.end,
+                states: claim.states,
+                basis: claim.basis,
                 segment,
             };
-            match self.syn_ack {
-                Some(mark) if since_syn_ack => {
-                    self.exchange
-                        .states
-                        .insert(mark.change, change(mark.t_ns, mark.segment));
+            match (claim.place, self.syn_ack) {
+                (Place::SinceSynAck, Some(mark)) => {
+                    states.insert(mark.change, change(mark.t_ns, mark.segment));
+                    continue;
                 }
-                _ => self.exchange.states.push(change(t_ns, segment)),
+                (Place::InsteadOfLast, mark) => {
+                    let last = states.iter().rposition(|earlier| earlier.end == claim.end);
+                    if let Some(index) = last {
+                        states.remove(index);
+                        self.syn_ack = mark.map(|mark| mark.without(index));
+                    }
+                }
+                _ => {}
             }
+            states.push(change(t_ns, segment));
         }
     }
 
