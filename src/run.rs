@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::engine::{self, Finished, Probe, Stop};
-use crate::exchange::{Exchange, Flow};
+use crate::exchange::{Exchange, Flow, Outcome};
 use crate::link::{Link, SendError};
 use crate::net::guard::Guard;
 use crate::net::stamps::Stamping;
@@ -202,6 +202,12 @@ fn probe(
     let finished =
         engine::run(link, aim(plan, departure, flow), deadline).map_err(RunError::Capture)?;
     let failure = refusal(&finished, destination);
+    let mut exchange = finished.exchange;
+    let waited = finished.stopped.is_none() && plan.course.end.waits_for_fin();
+    if waited && exchange.close.outcome == Outcome::Aborted {
+        // No frame tells what our RST had waited for.
+        exchange.close.outcome = Outcome::NoFin;
+    }
     Ok(Record {
         seq,
         started: finished.started,
@@ -217,7 +223,7 @@ fn probe(
         capture_drops: link.capture_drops().saturating_sub(drops),
         stopped: finished.stopped.is_some(),
         failure,
-        exchange: finished.exchange,
+        exchange,
     })
 }
 

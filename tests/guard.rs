@@ -11,7 +11,7 @@ use lab::{
     wait_until,
 };
 
-const ENDS: [&str; 5] = ["fin", "rst", "syn-rst", "hold", "none"];
+const ENDS: [&str; 6] = ["fin", "rst", "syn-rst", "half", "hold", "none"];
 const NET_RAW: &[&str] = &["net_raw"];
 const NET_RAW_AND_ADMIN: &[&str] = &["net_raw", "net_admin"];
 
@@ -148,7 +148,7 @@ fn run_answered(
     arguments: &[String],
 ) -> Finished {
     std::thread::scope(|scope| {
-        if ["fin", "hold"].contains(&end) {
+        if ["fin", "half", "hold"].contains(&end) {
             scope.spawn(|| listener.accept().read_to_end());
         }
         run(&pair.client, capabilities, arguments)

@@ -52,7 +52,10 @@ impl Course {
         assert_eq!(story.at("kernel_rst"), 0, "{report}");
         assert_eq!(story.code, 0);
         // The peer took our last segment for one of this connection.
-        act.wait_for_kernel("CLOSED");
+        act.wait_for_kernel(match self.app {
+            App::Hasty => "TIME-WAIT",
+            _ => "CLOSED",
+        });
     }
 }
 
@@ -125,6 +128,45 @@ fn every_edge_is_left_half_open_and_reset() {
             app: App::Idle,
             outcome: "aborted",
             numbers: &[0, 1],
+        }
+        .show();
+    });
+}
+
+#[test]
+fn every_edge_is_closed_by_the_peer_first() {
+    in_lab(|| {
+        Course {
+            end: "passive",
+            app: App::Hasty,
+            outcome: "in-order",
+            numbers: &[0, 1],
+        }
+        .show();
+    });
+}
+
+#[test]
+fn every_edge_is_half_closed_and_closes_in_order() {
+    in_lab(|| {
+        Course {
+            end: "half",
+            app: App::Closing,
+            outcome: "in-order",
+            numbers: &[0, 1, 2],
+        }
+        .show();
+    });
+}
+
+#[test]
+fn every_edge_is_closed_by_both_at_once() {
+    in_lab(|| {
+        Course {
+            end: "simultaneous",
+            app: App::Hasty,
+            outcome: "in-order",
+            numbers: &[0, 1, 2],
         }
         .show();
     });

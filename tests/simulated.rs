@@ -69,6 +69,21 @@ fn hold_in_bad_weather() {
 }
 
 #[test]
+fn passive_in_bad_weather() {
+    probes(End::Passive);
+}
+
+#[test]
+fn half_in_bad_weather() {
+    probes(End::Half);
+}
+
+#[test]
+fn simultaneous_in_bad_weather() {
+    probes(End::Simultaneous);
+}
+
+#[test]
 fn none_in_bad_weather() {
     probes(End::None);
 }
@@ -85,6 +100,10 @@ fn every_end_in_fine_weather() {
             (End::Fin, NeverClose | Reset) => NoFin,
             (End::Hold, NeverClose) => NoFin,
             (End::Hold, Reset) => ResetByPeer,
+            (End::Half, NeverClose | Reset) => NoFin,
+            (end, Reset) if end.waits_for_fin() => ResetByPeer,
+            // The peer waits for us, and we for the peer.
+            (end, NeverClose | CloseOnFin | CloseLater) if end.waits_for_fin() => Aborted,
             _ => InOrder,
         }
     };

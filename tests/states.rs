@@ -231,6 +231,36 @@ fn when_the_peer_closes_first() {
 }
 
 #[test]
+fn when_our_fin_waits_for_the_peers() {
+    in_lab(|| {
+        let idle = at("ESTABLISHED", "SYN-RECEIVED|ESTABLISHED");
+        let passive = at("TIME-WAIT", "TIME-WAIT").end("passive").app(App::Hasty);
+        let both = at("TIME-WAIT", "CLOSING|TIME-WAIT")
+            .end("simultaneous")
+            .app(App::Hasty);
+        show(&[
+            idle.end("passive"),
+            idle.end("simultaneous"),
+            passive.at_last("TIME-WAIT"),
+            passive.losing(&[OUR_LATER_ACKS]).at_last("TIME-WAIT"),
+            both.at_last("TIME-WAIT"),
+        ]);
+    });
+}
+
+#[test]
+fn when_ours_half_closes() {
+    in_lab(|| {
+        show(&[
+            at("CLOSE-WAIT", "CLOSE-WAIT").end("half"),
+            at("CLOSED", "LAST-ACK|CLOSED")
+                .end("half")
+                .app(App::Serving),
+        ]);
+    });
+}
+
+#[test]
 fn when_the_peer_resets() {
     in_lab(|| show(&[at("CLOSED", "CLOSED").end("hold").app(App::Resetting)]));
 }

@@ -84,6 +84,7 @@ fn ending(record: &Record) -> &'static str {
         Outcome::ResetByPeer => "but the peer reset the connection",
         Outcome::NoFin if record.stopped => "stopped early, before the peer's FIN",
         Outcome::NoAck if record.stopped => "stopped early, before the peer's ACK of our FIN",
+        Outcome::NoFin if record.exchange.close.first.is_none() => "but the peer never closed",
         Outcome::NoFin => "but the peer acknowledged our FIN and never sent its own",
         Outcome::NoAck => "but the peer never acknowledged our FIN",
         Outcome::Aborted if record.stopped => "stopped early and reset by us",

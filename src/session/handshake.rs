@@ -16,6 +16,12 @@ pub enum End {
     Rst,
     /// RST instead of the third segment: a half-open probe.
     SynRst,
+    /// Wait for the peer's FIN, then close: CLOSE-WAIT, LAST-ACK.
+    Passive,
+    /// Close, then keep reading for as long as data comes: a half-closed connection.
+    Half,
+    /// When the peer's FIN arrives, let ours cross it: CLOSING.
+    Simultaneous,
     /// Stay ESTABLISHED for `--hold`, then close like `fin`.
     Hold,
     /// Answer the SYN-ACK with nothing; RST at the end of `--hold`.
@@ -24,7 +30,21 @@ pub enum End {
 
 impl End {
     /// All of them, in the order of the help text.
-    pub const ALL: [End; 5] = [End::Fin, End::Rst, End::SynRst, End::Hold, End::None];
+    pub const ALL: [End; 8] = [
+        End::Fin,
+        End::Rst,
+        End::SynRst,
+        End::Passive,
+        End::Half,
+        End::Simultaneous,
+        End::Hold,
+        End::None,
+    ];
+
+    /// Our own FIN waits for the peer's.
+    pub fn waits_for_fin(self) -> bool {
+        matches!(self, End::Passive | End::Simultaneous)
+    }
 
     /// The word of the command line.
     pub fn word(self) -> &'static str {
@@ -32,6 +52,9 @@ impl End {
             End::Fin => "fin",
             End::Rst => "rst",
             End::SynRst => "syn-rst",
+            End::Passive => "passive",
+            End::Half => "half",
+            End::Simultaneous => "simultaneous",
             End::Hold => "hold",
             End::None => "none",
         }
@@ -64,7 +87,7 @@ enum Phase {
     Holding(Time),
     /// The SYN-ACK stays unanswered until then, then RST.
     Withholding(Time),
-    /// Our FIN is acknowledged; the peer's must come until then.
+    /// The peer's FIN must come until then.
     AwaitingFin(Time),
     /// TIME-WAIT until then. A repeated FIN does not start it anew, as RFC 9293 3.10.7.4 has it:
     /// the user said how long.
@@ -91,9 +114,14 @@ pub struct Handshake {
 impl Handshake {
     /// A session that has sent nothing yet.
     pub fn new(config: Config, course: Course) -> Handshake {
+        let schedule = config.schedule;
+        let mut connection = Connection::new(config);
+        if course.end == End::Simultaneous {
+            connection.cross_fin();
+        }
         Handshake {
-            schedule: config.schedule,
-            connection: Connection::new(config),
+            schedule,
+            connection,
             course,
             phase: Phase::Connected,
             opened: Time::default(),
@@ -120,11 +148,17 @@ impl Handshake {
                     }
                     return;
                 }
-                End::Fin | End::Rst | End::Hold => {}
+                _ => {}
             }
         }
+        let before = self.connection.rcv_nxt();
         self.connection.on_segment(now, segment);
         self.follow_events(now);
+        // RFC 9293 3.6.1: a half-closed connection is there to be read from.
+        let reads = self.course.end == End::Half && self.connection.rcv_nxt() != before;
+        if reads && matches!(self.phase, Phase::AwaitingFin(_)) {
+            self.await_fin(now);
+        }
     }
 
     /// The first answer tells. After a repeated SYN it may tell too much: one wait is enough.
@@ -199,17 +233,21 @@ impl Handshake {
                 Event::Established => match self.course.end {
                     End::Rst => self.abort(now),
                     End::Hold => self.phase = Phase::Holding(now + self.course.hold),
+                    end if end.waits_for_fin() => self.await_fin(now),
                     _ => self.close(now),
                 },
                 Event::PeerClosed => self.close(now),
-                Event::CloseAcknowledged => {
-                    self.phase = Phase::AwaitingFin(now + self.schedule.total());
-                }
+                Event::CloseAcknowledged => self.await_fin(now),
                 Event::GaveUp => self.abort(now),
                 Event::Reset => self.phase = Phase::Done,
             }
         }
         self.finish(now);
+    }
+
+    /// The whole schedule is its time: there is nothing of ours to send again.
+    fn await_fin(&mut self, now: Time) {
+        self.phase = Phase::AwaitingFin(now + self.schedule.total());
     }
 
     /// Once both FINs are acknowledged. While lingering, CLOSED is where we are on purpose.

@@ -69,6 +69,7 @@ pub struct Connection {
     pub(super) config: Config,
     pub(super) state: State,
     pub(super) passive: bool,
+    pub(super) crosses_fin: bool,
     pub(super) snd: Send,
     pub(super) rcv: Receive,
     /// The options of our SYN or SYN-ACK.
@@ -113,6 +114,7 @@ impl Connection {
         Connection {
             state: State::Closed,
             passive: false,
+            crosses_fin: false,
             snd: Send {
                 una: config.iss,
                 nxt: config.iss,
@@ -137,6 +139,11 @@ impl Connection {
     /// Where it stands.
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// RCV.NXT: it moves with each segment of the peer that is taken.
+    pub fn rcv_nxt(&self) -> SeqNumber {
+        self.rcv.nxt
     }
 
     /// What the SYNs agreed on, once there were two.
@@ -172,6 +179,12 @@ impl Connection {
         self.snd.nxt += 1;
         self.timer.start(now);
         self.state = next;
+    }
+
+    /// From now on, CLOSE in ESTABLISHED as the peer's FIN arrives and before it is taken: our FIN
+    /// does not acknowledge it, as if the two had crossed (RFC 9293 figure 13).
+    pub fn cross_fin(&mut self) {
+        self.crosses_fin = true;
     }
 
     /// RFC 9293 3.10.5, ABORT: sends a RST where the peer may have a connection.

@@ -289,6 +289,9 @@ impl Connection {
         self.rcv.nxt += taken;
         let closes = segment.flags.fin() && taken == fresh;
         if closes {
+            if self.crosses_fin && self.state == State::Established {
+                self.close(now);
+            }
             self.rcv.nxt += 1;
             self.state = self.state.on_fin_received();
         }

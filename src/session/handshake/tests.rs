@@ -188,6 +188,71 @@ fn hold_stays_established_and_closes() {
 }
 
 #[test]
+fn passive_answers_the_peers_fin() {
+    let mut probe = Probe::established(End::Passive);
+    expect!(probe, [". 1 ack 1"]);
+    probe.pass(3000);
+    expect!(probe, []);
+    probe.arrives("F. 1 ack 1");
+    expect!(probe, [". 1 ack 2", "F. 1 ack 2"]);
+    probe.arrives(". 2 ack 2");
+    assert!(probe.session.is_done());
+}
+
+#[test]
+fn passive_and_simultaneous_wait_for_the_whole_schedule() {
+    for end in [End::Passive, End::Simultaneous] {
+        let mut probe = Probe::established(end);
+        probe.sent();
+        assert_eq!(probe.time_to_end(), 7000 + LINGER, "{end}");
+        expect!(probe, ["R. 1 ack 1"]);
+    }
+}
+
+#[test]
+fn half_reads_for_as_long_as_data_comes() {
+    let mut probe = Probe::established(End::Half);
+    expect!(probe, [". 1 ack 1", "F. 1 ack 1"]);
+    probe.arrives(". 1 ack 2");
+    for second in 0..20 {
+        probe.pass(6000);
+        let (from, to) = (1 + second, 2 + second);
+        probe.arrives(&format!("P. {from}:{to} ack 2"));
+        expect!(probe, [format!(". 2 ack {to}").as_str()]);
+    }
+    probe.arrives("F. 21 ack 2");
+    expect!(probe, [". 2 ack 22"]);
+    assert!(probe.session.is_done());
+}
+
+#[test]
+fn half_gives_up_when_nothing_comes() {
+    let mut probe = Probe::established(End::Half);
+    probe.arrives(". 1 ack 2");
+    probe.arrives("P. 1:2 ack 2");
+    probe.sent();
+    // The same again is no news.
+    probe.pass(6000);
+    probe.arrives("P. 1:2 ack 2");
+    expect!(probe, [". 2 ack 2"]);
+    assert_eq!(probe.time_to_end(), 1000 + LINGER);
+    expect!(probe, ["R. 2 ack 2"]);
+}
+
+#[test]
+fn simultaneous_lets_its_fin_cross_the_peers() {
+    let mut probe = Probe::established(End::Simultaneous);
+    expect!(probe, [". 1 ack 1"]);
+    probe.pass(3000);
+    probe.arrives("FP. 1:11 ack 1");
+    // The data is acknowledged, the FIN only after ours.
+    expect!(probe, ["F. 1 ack 11", ". 2 ack 12"]);
+    assert!(!probe.session.is_done());
+    probe.arrives(". 12 ack 2");
+    assert!(probe.session.is_done());
+}
+
+#[test]
 fn none_answers_no_syn_ack_and_resets() {
     let mut probe = Probe::established(End::None);
     expect!(probe, []);
