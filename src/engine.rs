@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Anomaly, AnomalyKind, End, Exchange, Flow, Verdict};
+use crate::exchange::{Anomaly, AnomalyKind, Checksum, End, Exchange, Flow, Verdict};
 use crate::link::{Frame, Link, SendError, Wake};
 use crate::observe::{Observer, Subject};
 use crate::session::Handshake;
@@ -199,10 +199,8 @@ impl<'a, L: Link> Engine<'a, L> {
                 }
             }
             Subject::Segment {
-                segment,
-                intact: true,
-                ..
-            } if live => {
+                segment, checksum, ..
+            } if live && *checksum != Checksum::Bad => {
                 let now = self.link.now();
                 self.probe.session.on_segment(now, segment);
             }

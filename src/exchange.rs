@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::clock::Stamp;
 use crate::tcp::StateSet;
-use crate::wire::{Flags, Options, SeqNumber};
+use crate::wire::{IcmpMessage, IpHeader, Options, Segment, SeqNumber};
 
 pub use anomaly::{Anomaly, AnomalyKind};
 
@@ -104,20 +104,27 @@ pub struct SegmentRecord {
     pub t_ns: i64,
     /// Who sent it.
     pub from: End,
-    /// The twelve flag bits.
-    pub flags: Flags,
-    /// SEG.SEQ.
-    pub seq: SeqNumber,
-    /// The acknowledgment field, whether or not ACK is set.
-    pub ack: SeqNumber,
-    /// The window field, unscaled.
-    pub window: u16,
-    /// Payload bytes.
+    /// The IP header over it.
+    pub ip: IpHeader,
+    /// The segment, of its payload only the first [`PREVIEW`] bytes.
+    pub segment: Segment,
+    /// Bytes of the whole payload.
     pub len: usize,
-    /// TTL or hop limit.
-    pub ttl: u8,
-    /// The options, in their order.
-    pub options: Options,
+    /// Its window in bytes, scaled as the SYNs agreed.
+    pub window_size: u32,
+    /// What its checksum says.
+    pub checksum: Checksum,
+}
+
+/// What a TCP checksum says of its segment.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Checksum {
+    /// It is right.
+    Good,
+    /// It is wrong.
+    Bad,
+    /// Nothing: the sender left it to the hardware.
+    Pending,
 }
 
 /// The handshake's numbers.
@@ -170,7 +177,7 @@ pub struct DataRecord {
     pub preview: Vec<u8>,
 }
 
-/// How many received bytes are kept to be shown.
+/// How many bytes, of all data received and of each segment's, are kept to be shown.
 pub const PREVIEW: usize = 64;
 
 /// How the connection was closed.
@@ -201,6 +208,22 @@ pub struct IcmpRecord {
     pub reason: &'static str,
 }
 
+/// An ICMP error that quotes one of our segments, whether or not it decided.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IcmpPacket {
+    /// When, in nanoseconds from the first frame.
+    pub t_ns: i64,
+    /// The IP header over it.
+    pub ip: IpHeader,
+    /// The message, of its body only the first [`QUOTED`] bytes.
+    pub message: IcmpMessage,
+    /// Its checksum is right.
+    pub intact: bool,
+}
+
+/// How much of an ICMP error's body is kept: an IPv6 header, a few extension headers, and TCP's.
+pub const QUOTED: usize = 256;
+
 /// Everything known of one connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exchange {
@@ -224,6 +247,8 @@ pub struct Exchange {
     pub segments: Vec<SegmentRecord>,
     /// The ICMP error that decided.
     pub icmp: Option<IcmpRecord>,
+    /// The ICMP errors, in order of time; of very many the first.
+    pub icmp_packets: Vec<IcmpPacket>,
     /// What was out of the ordinary, in order of time.
     pub anomalies: Vec<Anomaly>,
     /// From the first frame to the last, nanoseconds.
@@ -249,6 +274,7 @@ impl Exchange {
             states: Vec::new(),
             segments: Vec::new(),
             icmp: None,
+            icmp_packets: Vec::new(),
             anomalies: Vec::new(),
             elapsed_ns: 0,
         }

@@ -15,13 +15,14 @@ use serde_json::Value;
 use tcpshake::cli::Cli;
 use tcpshake::clock::Stamp;
 use tcpshake::exchange::{
-    Anomaly, AnomalyKind, Basis, End, Exchange, IcmpRecord, PeerRecord, SegmentRecord, StateChange,
+    Anomaly, AnomalyKind, Basis, Checksum, End, Exchange, IcmpRecord, PeerRecord, SegmentRecord,
+    StateChange,
 };
 use tcpshake::exit;
 use tcpshake::report::{Json, LocalInfo, Record, Report, Summary, TargetInfo};
 use tcpshake::session;
 use tcpshake::tcp::State;
-use tcpshake::wire::{Flags, Options, SeqNumber};
+use tcpshake::wire::{IpFields, Packet, Segment};
 
 const MANUAL: &str = "man/tcpshake.1";
 const COLUMNS: usize = 80;
@@ -193,16 +194,16 @@ fn record(full: bool) -> Record {
             basis: Basis::Seen,
             segment: 0,
         });
+        let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let syn = Packet::build(home, home, Segment::default(), &IpFields::default());
         exchange.segments.push(SegmentRecord {
             t_ns: 0,
             from: End::Local,
-            flags: Flags::SYN,
-            seq: SeqNumber(0),
-            ack: SeqNumber(0),
-            window: 0,
+            ip: syn.ip.clone(),
+            segment: syn.tcp().expect("a segment").clone(),
             len: 0,
-            ttl: 64,
-            options: Options::default(),
+            window_size: 0,
+            checksum: Checksum::Good,
         });
         exchange.icmp = Some(IcmpRecord {
             t_ns: 0,

@@ -1,10 +1,10 @@
 //! Which frames concern a connection, and whether their checksums hold.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use crate::exchange::{End, Flow};
+use crate::exchange::{Checksum, End, Flow};
 use crate::link::Frame;
-use crate::wire::{IcmpMessage, Packet, Payload, Quote, Segment};
+use crate::wire::{IcmpMessage, IpHeader, Packet, Payload, Quote, Segment};
 
 /// A frame that concerns a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,12 +13,12 @@ pub enum Subject {
     Segment {
         /// Who sent it.
         from: End,
-        /// TTL or hop limit.
-        ttl: u8,
+        /// The IP header over it.
+        ip: IpHeader,
         /// The segment.
         segment: Segment,
-        /// Its checksum is right, or still left to the hardware.
-        intact: bool,
+        /// What its checksum says.
+        checksum: Checksum,
     },
     /// A TCP header that cannot be read, from an address of the connection.
     Malformed {
@@ -27,8 +27,8 @@ pub enum Subject {
     },
     /// An ICMP error that quotes one of our segments.
     Icmp {
-        /// Who sent it.
-        from: IpAddr,
+        /// The IP header over it.
+        ip: IpHeader,
         /// The message.
         message: IcmpMessage,
         /// The segment it quotes.
@@ -58,8 +58,14 @@ impl Flow {
                 }
                 Some(Subject::Segment {
                     from,
-                    ttl: packet.ip.ttl(),
-                    intact: frame.checksum_pending || segment.checksum_ok(src, dst),
+                    ip: packet.ip.clone(),
+                    checksum: if frame.checksum_pending {
+                        Checksum::Pending
+                    } else if segment.checksum_ok(src, dst) {
+                        Checksum::Good
+                    } else {
+                        Checksum::Bad
+                    },
                     segment: segment.clone(),
                 })
             }
@@ -70,7 +76,7 @@ impl Flow {
                     && quote.src_port == self.local.port()
                     && quote.dst_port == self.remote.port();
                 ours.then(|| Subject::Icmp {
-                    from: src,
+                    ip: packet.ip.clone(),
                     message: message.clone(),
                     quote,
                 })

@@ -13,14 +13,14 @@ use std::net::IpAddr;
 
 use crate::clock::Stamp;
 use crate::exchange::{
-    Anomaly, AnomalyKind, End, Exchange, IcmpRecord, PREVIEW, PeerRecord, SegmentRecord,
-    StateChange, Verdict,
+    Anomaly, AnomalyKind, Checksum, End, Exchange, IcmpPacket, IcmpRecord, PREVIEW, PeerRecord,
+    QUOTED, SegmentRecord, StateChange, Verdict,
 };
 use crate::tcp::window::{
     AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
 };
 use crate::tcp::{Negotiated, State, StateSet};
-use crate::wire::{IcmpMessage, Quote, Segment, SeqNumber};
+use crate::wire::{IcmpMessage, IpHeader, Quote, Segment, SeqNumber};
 
 use close::CloseWatch;
 use ends::{Arrival, Claim, Ends, Place};
@@ -104,13 +104,13 @@ impl Observer {
         match subject {
             Subject::Segment {
                 from,
-                ttl,
+                ip,
                 segment,
-                intact,
+                checksum,
             } => {
-                self.record(t_ns, *from, *ttl, segment);
+                self.record(t_ns, *from, ip, segment, *checksum);
                 match from {
-                    _ if !intact => self.anomaly(
+                    _ if *checksum == Checksum::Bad => self.anomaly(
                         AnomalyKind::BadChecksum,
                         t_ns,
                         format!(
@@ -119,7 +119,7 @@ impl Observer {
                         ),
                     ),
                     End::Local => self.local_segment(t_ns, segment),
-                    End::Peer => self.peer_segment(t_ns, *ttl, segment),
+                    End::Peer => self.peer_segment(t_ns, ip.ttl(), segment),
                 }
             }
             Subject::Malformed { error } => {
@@ -129,11 +129,10 @@ impl Observer {
                     format!("a segment was dropped: {error}"),
                 );
             }
-            Subject::Icmp {
-                from,
-                message,
-                quote,
-            } => self.icmp(t_ns, *from, message, quote),
+            Subject::Icmp { ip, message, quote } => {
+                self.record_icmp(t_ns, ip, message);
+                self.icmp(t_ns, ip.src(), message, quote);
+            }
         }
     }
 
@@ -152,17 +151,27 @@ impl Observer {
         self.exchange
     }
 
-    fn record(&mut self, t_ns: i64, from: End, ttl: u8, segment: &Segment) {
+    fn record(
+        &mut self,
+        t_ns: i64,
+        from: End,
+        ip: &IpHeader,
+        segment: &Segment,
+        checksum: Checksum,
+    ) {
+        let len = segment.payload.len();
         self.exchange.segments.push(SegmentRecord {
             t_ns,
             from,
-            flags: segment.flags,
-            seq: segment.seq,
-            ack: segment.ack,
-            window: segment.window,
-            len: segment.payload.len(),
-            ttl,
-            options: segment.options.clone(),
+            ip: ip.clone(),
+            segment: Segment {
+                payload: segment.payload[..len.min(PREVIEW)].to_vec(),
+                options: segment.options.clone(),
+                ..*segment
+            },
+            len,
+            window_size: u32::from(segment.window) << self.window_shift(from, segment),
+            checksum,
         });
         if segment.options.malformed() {
             let text = format!(
@@ -170,6 +179,33 @@ impl Observer {
                 segment.flags, segment.options
             );
             self.anomaly(AnomalyKind::MalformedOptions, t_ns, text);
+        }
+    }
+
+    fn record_icmp(&mut self, t_ns: i64, ip: &IpHeader, message: &IcmpMessage) {
+        let packets = &mut self.exchange.icmp_packets;
+        if packets.len() < MOST_OF_A_KIND as usize {
+            let body = &message.body;
+            packets.push(IcmpPacket {
+                t_ns,
+                ip: ip.clone(),
+                message: IcmpMessage {
+                    body: body[..body.len().min(QUOTED)].to_vec(),
+                    ..*message
+                },
+                intact: message.checksum_ok(ip.src(), ip.dst()),
+            });
+        }
+    }
+
+    /// How far the window of a segment is shifted (RFC 7323 2.2: never that of a SYN).
+    fn window_shift(&self, from: End, segment: &Segment) -> u8 {
+        match self.negotiated {
+            Some(agreed) if !segment.flags.syn() => match from {
+                End::Local => agreed.opener.window_shift,
+                End::Peer => agreed.answerer.window_shift,
+            },
+            _ => 0,
         }
     }
 
@@ -183,10 +219,8 @@ impl Observer {
             self.exchange.handshake.completed |= self.exchange.verdict == Some(Verdict::Open);
         }
         if !flags.rst() {
-            let shift = self
-                .negotiated
-                .map_or(0, |agreed| agreed.opener.window_shift);
-            self.our_window = u32::from(segment.window) << if flags.syn() { 0 } else { shift };
+            let shift = self.window_shift(End::Local, segment);
+            self.our_window = u32::from(segment.window) << shift;
         }
         if !segment.payload.is_empty() {
             let end = segment.seq + segment.payload.len() as u32;
@@ -383,6 +417,7 @@ impl Observer {
             .rev()
             .find(|s| s.from == End::Local);
         let answers_newest = newest.is_some_and(|ours| {
+            let ours = &ours.segment;
             segment.flags.ack() && ours.flags.fin() && ours.seq.lt(segment.ack)
         });
         if let (true, Some(ours), Some(rtt_ns)) =
@@ -445,11 +480,7 @@ impl Observer {
     }
 
     fn note_peer_window(&mut self, segment: &Segment) {
-        let shift = match self.negotiated {
-            Some(agreed) if !segment.flags.syn() => agreed.answerer.window_shift,
-            _ => 0,
-        };
-        let window = u32::from(segment.window) << shift;
+        let window = u32::from(segment.window) << self.window_shift(End::Peer, segment);
         self.peer_window = self.peer_window.max(window);
     }
 

@@ -8,12 +8,12 @@ use proptest::prelude::*;
 
 use super::{MOST_OF_A_KIND, Observer, Subject};
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Basis, End, Exchange, Flow, Outcome, Verdict};
+use crate::exchange::{Basis, Checksum, End, Exchange, Flow, Outcome, Verdict};
 use crate::link::{Direction, Frame};
 use crate::tcp::{Config, Connection, Schedule, State};
 use crate::wire::{
-    Flags, IcmpMessage, IpFields, IpVersion, Options, Packet, Quote, Segment, SeqNumber, TcpOption,
-    shorthand,
+    Flags, IcmpMessage, IpFields, IpHeader, IpVersion, Options, Packet, Quote, Segment, SeqNumber,
+    TcpOption, shorthand,
 };
 
 const ISS: SeqNumber = SeqNumber(u32::MAX);
@@ -39,10 +39,19 @@ fn observed(frames: &[&str]) -> Exchange {
 fn subject(from: End, segment: Segment) -> Subject {
     Subject::Segment {
         from,
-        ttl: 64,
+        ip: ip_header(64),
         segment,
-        intact: true,
+        checksum: Checksum::Good,
     }
+}
+
+fn ip_header(ttl: u8) -> IpHeader {
+    let [src, dst] = [1, 2].map(|last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)));
+    let fields = IpFields {
+        ttl,
+        ..IpFields::default()
+    };
+    Packet::build(src, dst, Segment::default(), &fields).ip
 }
 
 fn after_handshake(frames: &[&str]) -> Exchange {
@@ -123,9 +132,9 @@ fn a_segment_that_cannot_be_read_is_told() {
     torn.options = Options::parse(&[2, 9, 0, 0]);
     let broken = Subject::Segment {
         from: End::Peer,
-        ttl: 64,
+        ip: ip_header(64),
         segment: torn,
-        intact: false,
+        checksum: Checksum::Bad,
     };
     observer.observe(Stamp(1), &broken);
     let error = "data offset".to_string();
@@ -156,9 +165,9 @@ fn a_reset_with_another_ttl_is_told() {
         };
         let subject = Subject::Segment {
             from,
-            ttl,
+            ip: ip_header(ttl),
             segment,
-            intact: true,
+            checksum: Checksum::Good,
         };
         observer.observe(Stamp(at as u64 * 1000), &subject);
     }
@@ -168,7 +177,7 @@ fn a_reset_with_another_ttl_is_told() {
 fn icmp(seq: SeqNumber) -> Subject {
     let address = |last| IpAddr::V4(Ipv4Addr::new(192, 0, 2, last));
     Subject::Icmp {
-        from: address(254),
+        ip: ip_header(64),
         message: IcmpMessage {
             version: IpVersion::V4,
             icmp_type: 3,
@@ -322,7 +331,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
         };
         (number(seq), number(ack)).prop_map(move |(seq, ack)| Subject::Segment {
             from,
-            ttl,
+            ip: ip_header(ttl),
             segment: Segment {
                 seq,
                 ack,
@@ -332,7 +341,11 @@ fn any_subject() -> impl Strategy<Value = Subject> {
                 payload: vec![b'x'; len],
                 ..Segment::default()
             },
-            intact: ttl != 7,
+            checksum: if ttl == 7 {
+                Checksum::Bad
+            } else {
+                Checksum::Good
+            },
         })
     });
     prop_oneof![
@@ -394,7 +407,7 @@ impl Watched {
         let Subject::Segment {
             from: End::Peer,
             segment,
-            intact: true,
+            checksum: Checksum::Good,
             ..
         } = arrival
         else {

@@ -312,19 +312,19 @@ fn states(exchange: &Exchange) -> Vec<StateLine> {
 }
 
 fn all_segments(exchange: &Exchange) -> Vec<Segment> {
-    let line = |segment: &crate::exchange::SegmentRecord| Segment {
-        t_ns: segment.t_ns,
-        dir: match segment.from {
+    let line = |record: &crate::exchange::SegmentRecord| Segment {
+        t_ns: record.t_ns,
+        dir: match record.from {
             End::Local => "out",
             End::Peer => "in",
         },
-        flags: segment.flags.to_string(),
-        seq: segment.seq.0,
-        ack: segment.ack.0,
-        win: segment.window,
-        len: segment.len,
-        ttl: segment.ttl,
-        options: segment.options.to_string(),
+        flags: record.segment.flags.to_string(),
+        seq: record.segment.seq.0,
+        ack: record.segment.ack.0,
+        win: record.segment.window,
+        len: record.len,
+        ttl: record.ip.ttl(),
+        options: record.segment.options.to_string(),
     };
     exchange.segments.iter().map(line).collect()
 }

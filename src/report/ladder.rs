@@ -258,12 +258,13 @@ fn abbreviated(state: State) -> &'static str {
 }
 
 /// Flags, numbers relative to the ISNs, and the options of SYNs, as far as they fit.
-fn describe(segment: &SegmentRecord, exchange: &Exchange) -> String {
+fn describe(record: &SegmentRecord, exchange: &Exchange) -> String {
     let handshake = &exchange.handshake;
-    let (own, other) = match segment.from {
+    let (own, other) = match record.from {
         End::Local => (handshake.isn, handshake.peer_isn),
         End::Peer => (handshake.peer_isn, handshake.isn),
     };
+    let segment = &record.segment;
     let flags = segment.flags;
     let relative = |number: SeqNumber, isn: Option<SeqNumber>| match isn {
         Some(isn) => number.diff(isn).to_string(),
@@ -273,8 +274,8 @@ fn describe(segment: &SegmentRecord, exchange: &Exchange) -> String {
     let mut text = format!("{:3}", flags.to_string());
     if flags.syn() {
         text += &format!(" seq {seq} ({})", segment.seq);
-    } else if segment.len > 0 {
-        text += &format!(" seq {seq} len {}", segment.len);
+    } else if record.len > 0 {
+        text += &format!(" seq {seq} len {}", record.len);
     } else if flags.fin() || flags.rst() {
         text += &format!(" seq {seq}");
     }

@@ -126,16 +126,7 @@ impl IcmpMessage {
     /// fragment, or ends before the sequence number.
     #[must_use]
     pub fn quote(&self) -> Option<Quote> {
-        if !self.is_error() {
-            return None;
-        }
-        let datagram = self.original_datagram();
-        let (ip, header_len) = IpHeader::parse(datagram).ok()?;
-        let later = ip.fragment().is_some_and(|it| it.offset > 0);
-        if ip.version() != self.version || ip.protocol() != PROTOCOL_TCP || later {
-            return None;
-        }
-        let transport = datagram.get(header_len..)?;
+        let (ip, transport) = self.quoted()?;
         let &[a, b, c, d, e, f, g, h] = transport.first_chunk()?;
         Some(Quote {
             src: ip.src(),
@@ -146,6 +137,22 @@ impl IcmpMessage {
             ttl: ip.ttl(),
             transport: transport.to_vec(),
         })
+    }
+
+    /// The IP header of the quoted segment and every byte quoted after it. `None` when this is no
+    /// error, or the quote is not of TCP or of a later fragment.
+    #[must_use]
+    pub fn quoted(&self) -> Option<(IpHeader, &[u8])> {
+        if !self.is_error() {
+            return None;
+        }
+        let datagram = self.original_datagram();
+        let (ip, header_len) = IpHeader::parse(datagram).ok()?;
+        let later = ip.fragment().is_some_and(|it| it.offset > 0);
+        if ip.version() != self.version || ip.protocol() != PROTOCOL_TCP || later {
+            return None;
+        }
+        Some((ip, datagram.get(header_len..)?))
     }
 
     /// The body without the extension structure that may follow the quoted datagram (RFC 4884 4).

@@ -79,8 +79,26 @@ impl TcpOption {
         }
     }
 
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        match self {
+            TcpOption::End { .. } => END,
+            TcpOption::Nop => NOP,
+            TcpOption::Mss(_) => MSS,
+            TcpOption::WindowScale(_) => WINDOW_SCALE,
+            TcpOption::SackPermitted => SACK_PERMITTED,
+            TcpOption::Sack(_) => SACK,
+            TcpOption::Timestamps { .. } => TIMESTAMPS,
+            TcpOption::FastOpen(_) => FAST_OPEN,
+            TcpOption::Other { kind, .. } => *kind,
+            TcpOption::Malformed(bytes) => bytes.first().copied().unwrap_or(END),
+        }
+    }
+
     /// Its length on the wire in bytes.
-    fn wire_len(&self) -> usize {
+    #[must_use]
+    pub fn wire_len(&self) -> usize {
         match self {
             TcpOption::End { rest } => 1 + rest.len(),
             TcpOption::Nop => 1,

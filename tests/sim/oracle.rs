@@ -115,9 +115,9 @@ fn show(link: &SimLink, exchange: &Exchange) {
         eprintln!(
             "{index:3} {:9} us {direction} {} seq {} ack {} len {}: peer {:?} moves {}, {:?}, claim {:?}",
             record.t_ns / 1000,
-            record.flags,
-            record.seq,
-            record.ack,
+            record.segment.flags,
+            record.segment.seq,
+            record.segment.ack,
             record.len,
             frame.state,
             frame.moves,
