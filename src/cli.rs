@@ -183,6 +183,9 @@ pub struct OutputArgs {
     /// One JSON object a line
     #[arg(long, conflicts_with = "quiet")]
     pub json: bool,
+    /// Each field of each segment
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub verbose: bool,
     /// Only the verdict
     #[arg(short, long)]
     pub quiet: bool,

@@ -98,9 +98,9 @@ fn report(output: &OutputArgs, segments: bool) -> Box<dyn Report> {
         unicode: locale_is_utf8(),
     };
     match output {
-        OutputArgs { json: true, .. } => Box::new(Json::new(out, segments)),
+        OutputArgs { json: true, .. } => Box::new(Json::new(out, segments || output.verbose)),
         OutputArgs { quiet: true, .. } => Box::new(Lines::new(out, style)),
-        _ => Box::new(Ladder::new(out, style)),
+        _ => Box::new(Ladder::new(out, style).verbose(output.verbose)),
     }
 }
 

@@ -3,15 +3,18 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-use crate::exchange::{Anomaly, End, Exchange, Outcome, PeerRecord, SegmentRecord, StateChange};
+use crate::exchange::{
+    Anomaly, End, Exchange, IcmpPacket, Outcome, PeerRecord, SegmentRecord, StateChange,
+};
 use crate::tcp::{State, StateSet};
 use crate::wire::{SeqNumber, TcpOption};
 
+use super::fields::{self, Group, Numbers};
 use super::verdict::sentence;
 use super::{Record, Report, Style, Summary, printable};
 
 /// Columns of a line.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 /// Columns of our state.
 const LOCAL: usize = 12;
 /// Columns of the segment's text, beside its arrow.
@@ -22,12 +25,26 @@ const SEGMENT: usize = 35;
 pub struct Ladder<W> {
     out: W,
     style: Style,
+    verbose: bool,
 }
+
+/// Columns before the fields of a segment, and more before those of a quoted one.
+const INDENT: usize = 4;
 
 impl<W: Write> Ladder<W> {
     /// Writes to `out`.
     pub fn new(out: W, style: Style) -> Ladder<W> {
-        Ladder { out, style }
+        Ladder {
+            out,
+            style,
+            verbose: false,
+        }
+    }
+
+    /// With every field of every packet, or without.
+    #[must_use]
+    pub fn verbose(self, verbose: bool) -> Ladder<W> {
+        Ladder { verbose, ..self }
     }
 
     fn header(&mut self, record: &Record) -> io::Result<()> {
@@ -59,7 +76,11 @@ impl<W: Write> Ladder<W> {
     fn rungs(&mut self, exchange: &Exchange) -> io::Result<()> {
         let head = format!("{:>8}  {:LOCAL$} {:41} {}", "ms", "local", "", "peer");
         writeln!(self.out, "{}", self.style.faint(head))?;
+        let mut errors = exchange.icmp_packets.iter().peekable();
         for (index, segment) in exchange.segments.iter().enumerate() {
+            while let Some(error) = errors.next_if(|error| error.t_ns < segment.t_ns) {
+                self.icmp(error, exchange)?;
+            }
             let local =
                 change_at(exchange, index, End::Local).map_or(String::new(), |c| short(c.states));
             let peer =
@@ -76,8 +97,44 @@ impl<W: Write> Ladder<W> {
                 self.style.peer(peer)
             );
             writeln!(self.out, "{}", line.trim_end())?;
+            if self.verbose {
+                let numbers = Numbers::of(exchange, segment.from);
+                self.fields(&fields::segment(segment, numbers), INDENT)?;
+                writeln!(self.out)?;
+            }
+        }
+        for error in errors {
+            self.icmp(error, exchange)?;
+        }
+        if self.verbose {
+            return Ok(());
         }
         writeln!(self.out)
+    }
+
+    /// A rung for an ICMP error, which only its fields make worth one.
+    fn icmp(&mut self, error: &IcmpPacket, exchange: &Exchange) -> io::Result<()> {
+        if !self.verbose {
+            return Ok(());
+        }
+        let (own, quote) = fields::icmp(error, Numbers::of(exchange, End::Local));
+        let arrow = self.style.arrow_in();
+        let (time, reason) = (time(error.t_ns), error.message.reason());
+        writeln!(self.out, "{time}  {:LOCAL$} {arrow} ICMP {reason}", "")?;
+        self.fields(&own, INDENT)?;
+        writeln!(self.out, "{:INDENT$}quoting", "")?;
+        self.fields(&quote, INDENT + 2)?;
+        writeln!(self.out)
+    }
+
+    fn fields(&mut self, groups: &[Group], indent: usize) -> io::Result<()> {
+        for line in groups
+            .iter()
+            .flat_map(|it| fields::lines(it, indent, self.style))
+        {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
     }
 
     fn verdict(&mut self, record: &Record) -> io::Result<()> {
@@ -140,7 +197,8 @@ impl<W: Write> Report for Ladder<W> {
             writeln!(self.out)?;
         }
         self.header(record)?;
-        if !record.exchange.segments.is_empty() {
+        let errors = self.verbose && !record.exchange.icmp_packets.is_empty();
+        if errors || !record.exchange.segments.is_empty() {
             self.rungs(&record.exchange)?;
         }
         self.verdict(record)?;

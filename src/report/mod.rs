@@ -1,5 +1,6 @@
 //! What is known, written for people and for programs: one file a format.
 
+mod fields;
 mod json;
 mod ladder;
 mod line;
