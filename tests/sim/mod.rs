@@ -127,4 +127,13 @@ fn check_reports(finished: &Finished, end: End, flow: Flow) {
     let mut text = Vec::new();
     Ladder::new(&mut text, Style::PLAIN).probe(&record).unwrap();
     assert!(String::from_utf8(text).is_ok());
+    let mut text = Vec::new();
+    let mut verbose = Ladder::new(&mut text, Style::PLAIN).verbose(true);
+    verbose.probe(&record).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let mut fields = text
+        .lines()
+        .filter(|line| line.starts_with("    ") && line.contains('='));
+    let wide = fields.find(|line| line.len() > 80);
+    assert!(text.is_ascii() && wide.is_none(), "{wide:?}");
 }

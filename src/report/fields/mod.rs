@@ -69,6 +69,16 @@ impl Field {
         }
     }
 
+    /// Itself, or cut where it is wider than a line: as a long option may be.
+    fn pieces(&self, room: usize) -> Vec<Field> {
+        let value: Vec<char> = self.value.chars().collect();
+        let first = value.len().min(room.saturating_sub(self.name.len() + 1));
+        let (head, tail) = value.split_at(first);
+        let mut pieces = vec![field(self.name, String::from_iter(head))];
+        pieces.extend(tail.chunks(room).map(|it| field("", String::from_iter(it))));
+        pieces
+    }
+
     fn painted(&self, style: Style) -> String {
         match self.plain().strip_prefix(self.name) {
             Some(rest) if !self.name.is_empty() => format!("{}{rest}", style.faint(self.name)),
@@ -81,7 +91,8 @@ impl Field {
 pub(super) fn lines(group: &[Field], indent: usize, style: Style) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut columns = 0;
-    for field in group {
+    let room = WIDTH - indent - 2;
+    for field in group.iter().flat_map(|field| field.pieces(room)) {
         let width = field.plain().len();
         match lines.last_mut() {
             Some(line) if columns + 1 + width <= WIDTH => {
@@ -112,6 +123,15 @@ mod tests {
         assert!(plain[0].starts_with("    ip.") && plain[1].starts_with("      ip."));
         let words = plain.iter().flat_map(|line| line.split_whitespace());
         assert!(words.eq(group.iter().map(Field::plain)));
+    }
+
+    #[test]
+    fn a_field_wider_than_a_line_goes_on_in_the_next() {
+        let group = vec![field("ah.length", 4), bytes("ah.icv", &[0xab; 100])];
+        let lines = lines(&group, 4, Style::PLAIN);
+        assert!(lines.iter().all(|line| line.len() <= WIDTH));
+        let text: String = lines.iter().flat_map(|line| line.trim().chars()).collect();
+        assert_eq!(text, format!("ah.length=4ah.icv={}", "ab".repeat(100)));
     }
 
     #[test]
