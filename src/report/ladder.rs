@@ -17,6 +17,8 @@ use super::{Record, Report, Style, Summary, printable};
 pub(super) const WIDTH: usize = 80;
 /// Columns of our state.
 const LOCAL: usize = 12;
+/// Columns of the peer's state.
+const PEER: usize = 15;
 /// Columns of the segment's text, beside its arrow.
 const SEGMENT: usize = 35;
 
@@ -290,8 +292,10 @@ fn short(states: StateSet) -> String {
     if let Some(only) = states.only() {
         return only.name().to_string();
     }
-    if states.len() == 2 {
-        return states.iter().map(abbreviated).collect::<Vec<_>>().join("|");
+    let both: Vec<&str> = states.iter().map(abbreviated).collect();
+    let both = both.join("|");
+    if states.len() == 2 && both.len() <= PEER {
+        return both;
     }
     // Before the SYN-ACK nothing is known but what we hope for.
     let hoped = states.contains(State::Listen) && !states.contains(State::Established);

@@ -51,11 +51,8 @@ fn icmp_error(icmp: &IcmpRecord, record: &Record) -> String {
         "{} (ICMP type {} code {})",
         icmp.reason, icmp.icmp_type, icmp.code
     );
-    if record
-        .local
-        .addr
-        .is_some_and(|local| local.ip() == icmp.from)
-    {
+    let from_here = record.local.addr.map(|local| local.ip()) == Some(icmp.from);
+    if from_here && record.target.addr != Some(icmp.from) {
         // Our own kernel tells us so when nobody answers its ARP or neighbour solicitation.
         return format!(": the next hop did not answer; this host itself says {error}.");
     }
