@@ -37,7 +37,7 @@ use self::tap::Tap;
 use crate::clock::{Stamp, Time};
 use crate::link::{Frame, Link, SendError, Wake};
 
-/// Frames handed over in a row before the user's wish to stop is looked at again.
+/// Frames handed over in a row before the clock and the user's wish to stop are looked at again.
 const BURST: u32 = 64;
 
 /// Why the link could not be opened.
@@ -118,7 +118,7 @@ impl Live {
         self.guards.retain(|guard| guard.local() != local);
     }
 
-    /// A frame that is queued already, unless it is the user's turn to be heard.
+    /// A frame that is queued already, unless it is the turn of the clock and the user.
     fn queued(&mut self) -> io::Result<Option<Frame>> {
         if self.burst == BURST {
             return Ok(None);
@@ -128,7 +128,8 @@ impl Live {
         Ok(frame)
     }
 
-    /// Waits for a frame (`None`), for a signal, or until `until`.
+    /// Waits for a frame (`None`), for a signal, or until `until`. The time that has come goes before
+    /// the frames that are queued: a peer that never stops sending holds back no timer.
     fn wait(&mut self, until: Option<Time>) -> io::Result<Option<Wake>> {
         self.burst = 0;
         let left = until.map(|until| TimeSpec::from_duration(until - self.now()));
@@ -138,8 +139,11 @@ impl Live {
         ];
         match ppoll(&mut sources, left, None) {
             Ok(0) => Ok(Some(Wake::Timeout)),
-            Ok(_) if sources[0].any() == Some(false) => Ok(None),
-            Ok(_) => Ok(self.signals.take()?.then_some(Wake::Interrupted)),
+            Ok(_) if sources[0].any() == Some(true) => {
+                Ok(self.signals.take()?.then_some(Wake::Interrupted))
+            }
+            Ok(_) if until.is_some_and(|until| until <= self.now()) => Ok(Some(Wake::Timeout)),
+            Ok(_) => Ok(None),
             Err(Errno::EINTR) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
