@@ -204,7 +204,9 @@ impl<'a, L: Link> Engine<'a, L> {
                 let now = self.link.now();
                 self.probe.session.on_segment(now, segment);
             }
-            Subject::Icmp { quote, .. } if live => self.probe.session.on_icmp(quote),
+            Subject::Icmp { message, quote, .. } if live && message.reports_loss() => {
+                self.probe.session.on_icmp(quote);
+            }
             _ => {}
         }
         let observer = &mut self.observer;

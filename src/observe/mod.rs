@@ -528,7 +528,8 @@ impl Observer {
     fn icmp(&mut self, t_ns: i64, from: IpAddr, message: &IcmpMessage, quote: &Quote) {
         // Without an answer to its ARP a SYN is never captured: the quote is all there is of it.
         let isn = *self.exchange.handshake.isn.get_or_insert(quote.seq);
-        if self.exchange.verdict.is_none() && isn == quote.seq {
+        let decides = message.reports_loss() && isn == quote.seq;
+        if self.exchange.verdict.is_none() && decides {
             let verdict = if message.prohibited() {
                 Verdict::Filtered
             } else {

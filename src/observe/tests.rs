@@ -216,6 +216,24 @@ fn only_icmp_that_quotes_our_syn_decides() {
 }
 
 #[test]
+fn a_redirect_on_the_way_leaves_the_verdict_to_the_answer() {
+    let mut redirect = icmp(ISS);
+    if let Subject::Icmp { message, .. } = &mut redirect {
+        (message.icmp_type, message.code) = (5, 1);
+    }
+    let mut observer = Observer::new();
+    let syn = shorthand::read("S 0", ISS, IRS);
+    let syn_ack = shorthand::read("S. 0 ack 1", IRS, ISS);
+    observer.observe(Stamp(0), &subject(End::Local, syn));
+    observer.observe(Stamp(1), &redirect);
+    observer.observe(Stamp(2), &subject(End::Peer, syn_ack));
+    let exchange = observer.finish();
+    assert_eq!(exchange.verdict, Some(Verdict::Open));
+    assert_eq!(ids(&exchange), ["icmp-ignored"]);
+    assert_eq!(exchange.icmp, None);
+}
+
+#[test]
 fn ten_thousand_repeats_fill_no_memory() {
     let repeats = vec!["< S. 0 ack 1"; 10_000];
     let exchange = after_handshake(&repeats);

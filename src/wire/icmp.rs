@@ -122,6 +122,14 @@ impl IcmpMessage {
         }
     }
 
+    /// The quoted packet went no further. Who sends a redirect has forwarded it (RFC 792), and TCP
+    /// discards a source quench in silence (RFC 9293 3.9.2.2).
+    #[must_use]
+    pub fn reports_loss(&self) -> bool {
+        let delivered = self.version == IpVersion::V4 && matches!(self.icmp_type, 4 | 5);
+        self.is_error() && !delivered
+    }
+
     /// The quoted segment. `None` when this is no error, or the quote is not of TCP, is of a later
     /// fragment, or ends before the sequence number.
     #[must_use]
@@ -347,6 +355,18 @@ mod tests {
             error.body[2..4].copy_from_slice(&total);
             assert!(error.quote().is_some());
         }
+    }
+
+    #[test]
+    fn a_redirect_and_a_source_quench_report_no_loss() {
+        let lossy = |version| -> Vec<u8> {
+            let types = 0..=u8::MAX;
+            types
+                .filter(|&icmp_type| message(version, icmp_type, 0).reports_loss())
+                .collect()
+        };
+        assert_eq!(lossy(IpVersion::V4), [3, 11, 12]);
+        assert_eq!(lossy(IpVersion::V6), [1, 2, 3, 4]);
     }
 
     #[test]
