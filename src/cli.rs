@@ -370,13 +370,14 @@ fn join_switches(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString>
     joined
 }
 
-/// clap's message without its usage block.
+/// clap's message without its usage block, and without its advice to pass a mistyped option, or a
+/// number below zero, as a target.
 fn one_line(message: &str) -> String {
     let lines = message
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
-        .filter(|line| !line.is_empty());
+        .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass "));
     let mut told = String::new();
     for line in lines {
         match line.strip_prefix("tip: ") {
@@ -430,6 +431,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistyped_option_is_no_target() {
+        for (arguments, told) in [
+            (
+                ["h:1", "--frob"].as_slice(),
+                "unexpected argument '--frob' found (see --help)",
+            ),
+            (
+                &["h:1", "--isn", "-1"],
+                "unexpected argument '-1' found (see --help)",
+            ),
+        ] {
+            assert_eq!(probe(arguments).unwrap_err(), told);
+        }
     }
 
     #[test]

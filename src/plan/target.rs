@@ -118,6 +118,9 @@ fn parse_host(written: &str) -> Result<Host, String> {
     if bare.contains(['[', ']']) {
         return Err("a bracket too many or too few: write [2001:db8::1]:443".to_string());
     }
+    if bare.contains("//") {
+        return Err("a target is no URL: give HOST:PORT".to_string());
+    }
     if bare.contains('/') {
         return Err("blocks of addresses are not supported yet: name one address".to_string());
     }
@@ -372,6 +375,7 @@ mod tests {
         assert!(refusal("224.0.0.1:80").contains("multicast"));
         assert!(refusal("0.0.0.0:80").contains("unspecified"));
         assert!(refusal("10.0.0.0/24:80").contains("blocks"));
+        assert!(refusal("http://h:80/").contains("URL"));
         assert!(refusal("[nonsense::x]:80").contains("not an IPv6 address"));
     }
 
