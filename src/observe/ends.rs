@@ -494,6 +494,16 @@ impl Ends {
         claim.into_iter().collect()
     }
 
+    /// A RST arrived that we take, though something on the path may have sent it.
+    pub(super) fn other_may_have_reset(&mut self, rst: &Segment, arrival: Arrival) -> Vec<Claim> {
+        let before = self.local.states;
+        if arrival.acceptable {
+            self.local.receives(effect_on(&self.local, rst, &self.peer));
+        }
+        let claims = self.claim(End::Local, before, Basis::Inferred).into_iter();
+        claims.chain(self.peer_may_have_reset()).collect()
+    }
+
     fn claim(&self, end: End, before: StateSet, basis: Basis) -> Option<Claim> {
         let states = match end {
             End::Local => self.local.states,

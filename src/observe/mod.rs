@@ -387,7 +387,7 @@ impl Observer {
             let claims = self.ends.peer_may_have_reset();
             return self.claims(t_ns, claims);
         }
-        self.suspect_reset(t_ns, ttl, segment);
+        let suspect = self.suspect_reset(t_ns, ttl, segment);
         let over = StateSet::from([State::TimeWait, State::Closed]);
         self.close.peer_reset |= self.ends.local_state().intersection(over).is_empty();
         let arrival = Arrival {
@@ -395,16 +395,21 @@ impl Observer {
             gap: false,
             fin_taken: false,
         };
-        let claims = self.ends.peer_sends(t_ns, segment, arrival);
+        let claims = if suspect {
+            self.ends.other_may_have_reset(segment, arrival)
+        } else {
+            self.ends.peer_sends(t_ns, segment, arrival)
+        };
         self.claims(t_ns, claims);
     }
 
-    /// Does the RST come from where the SYN-ACK came from?
-    fn suspect_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
+    /// Whether the RST seems to come from elsewhere than the SYN-ACK.
+    fn suspect_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) -> bool {
         let Some(usual) = self.exchange.peer.as_ref().map(|peer| peer.ttl) else {
-            return;
+            return false;
         };
-        if ttl != usual {
+        let mut suspect = ttl != usual;
+        if suspect {
             let text = format!(
                 "the RST came with TTL {ttl} while the peer answers with {usual}: something on the path may have sent it"
             );
@@ -425,6 +430,7 @@ impl Observer {
         {
             let after_ns = t_ns.saturating_sub(ours.t_ns).unsigned_abs();
             if after_ns < rtt_ns / 2 {
+                suspect = true;
                 let text = format!(
                     "the RST answers our FIN after {:.3} ms, sooner than the peer's {:.3} ms round trip allows",
                     after_ns as f64 / 1e6,
@@ -433,6 +439,7 @@ impl Observer {
                 self.anomaly(AnomalyKind::RstTiming, t_ns, text);
             }
         }
+        suspect
     }
 
     /// Whether the peer can have sent this on our connection: it acknowledges what we may have

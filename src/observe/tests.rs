@@ -148,7 +148,7 @@ fn a_segment_that_cannot_be_read_is_told() {
 }
 
 #[test]
-fn a_reset_with_another_ttl_is_told() {
+fn a_reset_with_another_ttl_is_told_and_shows_nothing_of_the_peer() {
     let mut observer = Observer::new();
     for (at, (from, text, ttl)) in [
         (End::Local, "S 0", 64),
@@ -171,7 +171,17 @@ fn a_reset_with_another_ttl_is_told() {
         };
         observer.observe(Stamp(at as u64 * 1000), &subject);
     }
-    assert_eq!(ids(&observer.finish()), ["rst-ttl"]);
+    let exchange = observer.finish();
+    assert_eq!(ids(&exchange), ["rst-ttl"]);
+    let last = |end| exchange.states.iter().rfind(|change| change.end == end);
+    assert_eq!(
+        last(End::Local).map(|it| it.states),
+        Some(State::Closed.into())
+    );
+    let peer = last(End::Peer).expect("a claim about the peer");
+    assert_eq!(peer.basis, Basis::Possible);
+    assert!(peer.states.contains(State::Established), "forged, perhaps");
+    assert!(peer.states.contains(State::Closed));
 }
 
 fn icmp(seq: SeqNumber) -> Subject {
