@@ -115,7 +115,9 @@ impl<'a, L: Link> Engine<'a, L> {
             self.transmit();
         }
         self.await_own_frames()?;
-        self.note_losses(drops);
+        let lost = self.link.capture_drops().saturating_sub(drops);
+        self.note_missing(lost);
+        self.note_losses(lost);
         self.note_clock_step(started, begun);
         Ok(self.finish(started))
     }
@@ -246,21 +248,24 @@ impl<'a, L: Link> Engine<'a, L> {
                 Wake::Frame(_) | Wake::Timeout => break,
             }
         }
-        let missing = self.ledger.missing();
-        if missing > 0 && self.refused.is_none() {
-            let text = format!(
-                "{missing} of our segments never left this host: the next hop did not answer, or a local rule dropped them"
-            );
-            self.notes.push((AnomalyKind::NotSent, text));
-        }
         let observer = &mut self.observer;
         self.frames
             .flush(|at, subject| observer.observe(at, subject));
         Ok(())
     }
 
-    fn note_losses(&mut self, before: u64) {
-        let lost = self.link.capture_drops().saturating_sub(before);
+    /// Where the capture lost frames, ours may be among them: nothing can be said.
+    fn note_missing(&mut self, lost: u64) {
+        let missing = self.ledger.missing();
+        if missing > 0 && lost == 0 && self.refused.is_none() {
+            let text = format!(
+                "{missing} of our segments never left this host: the next hop did not answer, or a local rule dropped them"
+            );
+            self.notes.push((AnomalyKind::NotSent, text));
+        }
+    }
+
+    fn note_losses(&mut self, lost: u64) {
         if lost > 0 {
             let text =
                 format!("the capture lost {lost} frames: segments may be missing from this report");
@@ -319,5 +324,81 @@ impl<'a, L: Link> Engine<'a, L> {
             stopped: self.stopped,
             stamped: self.stamped,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::session::{Course, End as Ending};
+    use crate::tcp::{Config, Schedule};
+    use crate::wire::{Flags, Options, SeqNumber};
+
+    /// Sends everything and captures nothing.
+    struct Deaf {
+        now: Time,
+        drops: u64,
+    }
+
+    impl Link for Deaf {
+        fn now(&self) -> Time {
+            self.now
+        }
+
+        fn wall(&self) -> Stamp {
+            Stamp(self.now.0)
+        }
+
+        fn send(&mut self, _: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
+            self.drops += 1;
+            Ok(())
+        }
+
+        fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
+            self.now = until.expect("a session that waits for a time");
+            Ok(Wake::Timeout)
+        }
+
+        fn capture_drops(&self) -> u64 {
+            self.drops
+        }
+    }
+
+    #[test]
+    fn where_the_capture_lost_frames_nothing_is_said_to_be_unsent() {
+        let host = |last, port| SocketAddr::new(Ipv4Addr::new(192, 0, 2, last).into(), port);
+        let (local, remote) = (host(1, 50_000), host(2, 80));
+        let config = Config {
+            local_port: local.port(),
+            remote_port: remote.port(),
+            iss: SeqNumber(1),
+            window: 64_240,
+            options: Options::default(),
+            syn_flags: Flags::SYN,
+            schedule: Schedule {
+                first: Duration::from_secs(1),
+                retries: 0,
+            },
+        };
+        let course = Course {
+            end: Ending::Fin,
+            hold: Duration::ZERO,
+            time_wait: None,
+        };
+        let probe = Probe {
+            flow: Flow { local, remote },
+            scope: 0,
+            ip: IpFields::default(),
+            session: Handshake::new(config, course),
+        };
+        let mut link = Deaf {
+            now: Time(0),
+            drops: 0,
+        };
+        let finished = run(&mut link, probe, None).expect("a capture");
+        let ids: Vec<_> = finished.exchange.anomalies.iter().map(|a| a.id).collect();
+        assert_eq!(ids, ["capture-drops"]);
     }
 }
