@@ -20,8 +20,6 @@ const SOONEST_REPEAT_NS: i64 = 200_000_000;
 struct Doubt {
     /// It comes late enough to be the repeat of one that was lost.
     late: bool,
-    /// It comes soon enough after our FIN to be its answer.
-    prompt: bool,
     /// A FIN may have been sent before it without having been seen.
     fin_unseen: bool,
 }
@@ -132,7 +130,7 @@ impl Known {
         if is_next {
             self.nxt = Some(end);
         }
-        let is_first = self.fin.is_none() && is_next && (doubt.prompt || !doubt.late);
+        let is_first = self.fin.is_none() && is_next && !doubt.late;
         self.fin_is_fresh = segment.flags.fin() && is_first;
         if segment.flags.fin() {
             self.fin.get_or_insert(end - 1);
@@ -178,7 +176,6 @@ impl Known {
         };
         Doubt {
             late,
-            prompt: false,
             fin_unseen: old || missing,
         }
     }
@@ -344,8 +341,6 @@ pub(super) struct Ends {
     pub(super) peer: Known,
     /// Of the handshake, at least; 0 until there is an answer.
     pub(super) round_trip_ns: i64,
-    /// When our FIN first left.
-    our_fin_ns: Option<i64>,
     peer_fin_taken: bool,
 }
 
@@ -355,7 +350,6 @@ impl Ends {
             local: Known::new(Closed.into()),
             peer: Known::new(StateSet::from([Closed, Listen])),
             round_trip_ns: 0,
-            our_fin_ns: None,
             peer_fin_taken: false,
         }
     }
@@ -372,9 +366,6 @@ impl Ends {
         let before = (self.local.states, self.peer.states);
         let opened = before.0 == SynSent.into() && !segment.flags.syn() && !segment.flags.rst();
         self.local.note(t_ns, segment, Doubt::default());
-        if segment.flags.fin() {
-            self.our_fin_ns.get_or_insert(t_ns);
-        }
         if opened {
             // The ACK that leaves shows that the SYN-ACK was taken.
             self.local.proven = Established.into();
