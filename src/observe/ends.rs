@@ -341,6 +341,8 @@ pub(super) struct Ends {
     pub(super) peer: Known,
     /// Of the handshake, at least; 0 until there is an answer.
     pub(super) round_trip_ns: i64,
+    /// When our FIN first left.
+    our_fin_ns: Option<i64>,
     peer_fin_taken: bool,
 }
 
@@ -350,6 +352,7 @@ impl Ends {
             local: Known::new(Closed.into()),
             peer: Known::new(StateSet::from([Closed, Listen])),
             round_trip_ns: 0,
+            our_fin_ns: None,
             peer_fin_taken: false,
         }
     }
@@ -366,6 +369,9 @@ impl Ends {
         let before = (self.local.states, self.peer.states);
         let opened = before.0 == SynSent.into() && !segment.flags.syn() && !segment.flags.rst();
         self.local.note(t_ns, segment, Doubt::default());
+        if segment.flags.fin() {
+            self.our_fin_ns.get_or_insert(t_ns);
+        }
         if opened {
             // The ACK that leaves shows that the SYN-ACK was taken.
             self.local.proven = Established.into();
@@ -452,6 +458,10 @@ impl Ends {
         let patience_ns = SOONEST_REPEAT_NS + self.round_trip_ns;
         let mut doubt = self.peer.doubt(t_ns, segment, arrival.gap, patience_ns);
         doubt.fin_unseen |= stale;
+        // Waves two and three in one, the answer that our FIN asked for. For the repeat of a FIN
+        // that crossed ours to come just now, the ACK of ours would have to be lost as well.
+        let answers_ours = |sent_ns: i64| t_ns - sent_ns < SOONEST_REPEAT_NS + self.round_trip_ns;
+        doubt.late &= !self.our_fin_ns.is_some_and(answers_ours);
         self.peer.note(t_ns, segment, doubt);
         if arrival.fin_taken && segment.flags.fin() {
             // Whatever an earlier FIN said that was not taken.

@@ -265,7 +265,9 @@ fn a_late_fin_may_be_the_repeat_of_one_that_crossed_ours() {
     use State::*;
     let soon = after_handshake(&["100 > F. 1 ack 1", "150 < F. 1 ack 2"]);
     assert_eq!(peer_states(&soon), [LastAck]);
-    let late = after_handshake(&["300 > F. 1 ack 1", "350 < F. 1 ack 2"]);
+    let held = after_handshake(&["300 > F. 1 ack 1", "350 < F. 1 ack 2"]);
+    assert_eq!(peer_states(&held), [LastAck]);
+    let late = after_handshake(&["300 > F. 1 ack 1", "650 < F. 1 ack 2"]);
     assert_eq!(peer_states(&late), [Closing, LastAck]);
     let four_waves = after_handshake(&["300 > F. 1 ack 1", "350 < . 1 ack 2", "900 < F. 1 ack 2"]);
     assert_eq!(peer_states(&four_waves), [LastAck]);
