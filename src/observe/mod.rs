@@ -6,6 +6,7 @@
 mod close;
 mod demux;
 mod ends;
+mod known;
 mod rtt;
 
 use std::collections::HashMap;

@@ -1,0 +1,307 @@
+//! What the frames have told of one end: the states in which it can have sent what it sent, and
+//! those that it may have reached since.
+
+use crate::tcp::{State, StateSet};
+use crate::wire::{Segment, SeqNumber};
+
+use State::*;
+
+/// What a segment leaves open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Doubt {
+    /// It comes late enough to be the repeat of one that was lost.
+    pub(super) late: bool,
+    /// A FIN may have been sent before it without having been seen.
+    pub(super) fin_unseen: bool,
+}
+
+/// What a segment does to the end that receives it, in the order of RFC 9293 3.10.7.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Effect {
+    pub(super) rst: bool,
+    /// The sender reset after its own FIN: it waited in vain, so the receiver's FIN may be lost.
+    pub(super) gave_up: bool,
+    pub(super) syn: bool,
+    pub(super) acks_syn: bool,
+    pub(super) acks_fin: bool,
+    pub(super) fin: bool,
+}
+
+impl Effect {
+    pub(super) fn apply(self, state: State) -> StateSet {
+        if self.rst {
+            return self.apply_rst(state);
+        }
+        let mut state = state;
+        if self.syn {
+            state = state.on_syn_received();
+        }
+        if self.acks_syn {
+            state = state.on_syn_acknowledged();
+        }
+        if self.acks_fin {
+            state = state.on_fin_acknowledged();
+        }
+        if self.fin {
+            state = state.on_fin_received();
+        }
+        state.into()
+    }
+
+    /// RFC 9293 3.10.7.4, second: after a passive open back to LISTEN, else CLOSED. The wire does
+    /// not tell how the receiver opened.
+    pub(super) fn apply_rst(self, state: State) -> StateSet {
+        match state {
+            Closed | Listen => state.into(),
+            SynSent if !self.acks_syn => SynSent.into(), // 3.10.7.3, second
+            SynReceived => StateSet::from([Closed, Listen]),
+            _ if self.gave_up => StateSet::from([Closed, state.on_close()]),
+            _ => Closed.into(),
+        }
+    }
+}
+
+/// What the frames have told of one end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// Its initial sequence number.
+    pub(super) iss: Option<SeqNumber>,
+    /// The number after everything it has sent.
+    pub(super) nxt: Option<SeqNumber>,
+    /// The number of its FIN.
+    pub(super) fin: Option<SeqNumber>,
+    /// The highest number it has acknowledged.
+    pub(super) acked: Option<SeqNumber>,
+    /// When it last sent something that shows that it had sent no FIN yet.
+    pub(super) open_ns: Option<i64>,
+    /// Its last segment has its FIN, never sent before.
+    pub(super) fin_is_fresh: bool,
+    /// A RST that was not taken came when the other end had sent up to here.
+    pub(super) doubted: Option<SeqNumber>,
+    /// States that its last segment allows, before anything that may have reached it since.
+    pub(super) proven: StateSet,
+    /// What it may have received, repeats left out.
+    pub(super) arriving: Vec<Effect>,
+    pub(super) states: StateSet,
+}
+
+impl Known {
+    pub(super) fn new(states: StateSet) -> Known {
+        Known {
+            proven: states,
+            states,
+            ..Known::default()
+        }
+    }
+
+    /// Whether `ack` acknowledges its SYN.
+    pub(super) fn syn_covered_by(&self, ack: SeqNumber) -> bool {
+        self.iss.is_some_and(|iss| iss.lt(ack))
+    }
+
+    /// Whether `ack` acknowledges its FIN.
+    pub(super) fn fin_covered_by(&self, ack: SeqNumber) -> bool {
+        self.fin.is_some_and(|fin| fin.lt(ack))
+    }
+
+    pub(super) fn has_acked_fin_of(&self, other: &Known) -> bool {
+        self.acked.is_some_and(|ack| other.fin_covered_by(ack))
+    }
+
+    /// Notes the numbers of a segment it sent.
+    pub(super) fn note(&mut self, t_ns: i64, segment: &Segment, doubt: Doubt) {
+        if segment.flags.rst() {
+            return;
+        }
+        if segment.flags.syn() {
+            self.iss.get_or_insert(segment.seq);
+        }
+        let end = segment.seq + segment.seq_len();
+        let is_next = self.nxt.is_none_or(|nxt| nxt.lt(end));
+        if is_next {
+            self.nxt = Some(end);
+        }
+        let is_first = self.fin.is_none() && is_next && !doubt.late;
+        self.fin_is_fresh = segment.flags.fin() && is_first;
+        if segment.flags.fin() {
+            self.fin.get_or_insert(end - 1);
+        } else if !doubt.fin_unseen {
+            self.open_ns = Some(t_ns);
+        }
+        if segment.flags.ack() && self.acked.is_none_or(|acked| acked.lt(segment.ack)) {
+            self.acked = Some(segment.ack);
+        }
+    }
+
+    /// It may have been sent before something already seen, and overtaken or repeated on the way.
+    /// Nothing comes after a RST.
+    pub(super) fn is_stale(&self, segment: &Segment) -> bool {
+        if segment.flags.rst() {
+            return false;
+        }
+        let acks_less =
+            segment.flags.ack() && self.acked.is_some_and(|acked| segment.ack.lt(acked));
+        let syn_again = segment.flags.syn()
+            && self
+                .iss
+                .is_some_and(|iss| self.nxt.is_some_and(|nxt| (iss + 1).lt(nxt)));
+        // An empty ACK without news cannot be told from one that was sent long ago.
+        let without_news = segment.seq_len() == 0
+            && self.nxt == Some(segment.seq)
+            && self.acked == Some(segment.ack);
+        acks_less || syn_again || without_news
+    }
+
+    /// What may be unseen before a segment of it. `gap`: something is missing.
+    pub(super) fn doubt(&self, t_ns: i64, segment: &Segment, gap: bool, patience_ns: i64) -> Doubt {
+        let late = self
+            .open_ns
+            .is_none_or(|open_ns| t_ns - open_ns >= patience_ns);
+        // It has been seen before, or was overtaken.
+        let old = self.nxt.is_some_and(|nxt| segment.seq.lt(nxt));
+        // An empty segment has the number after everything that was sent before it.
+        let missing = if segment.payload.is_empty() {
+            gap
+        } else {
+            late
+        };
+        Doubt {
+            late,
+            fin_unseen: old || missing,
+        }
+    }
+
+    /// The states in which an end may send this segment, whose numbers are noted already.
+    pub(super) fn may_send(&self, segment: &Segment, other: &Known, fin_unseen: bool) -> StateSet {
+        let flags = segment.flags;
+        if flags.rst() {
+            // A RST with ACK is that of an ABORT, one without it may come from a listener.
+            let listens = !flags.ack() && self.states.contains(Listen);
+            return if listens {
+                [Closed, Listen].into()
+            } else {
+                Closed.into()
+            };
+        }
+        if flags.syn() {
+            return if flags.ack() {
+                SynReceived.into()
+            } else {
+                SynSent.into()
+            };
+        }
+        match self.fin {
+            Some(_) => self.may_send_closed(segment, other),
+            None if fin_unseen => {
+                let open = self.may_send_open(segment, other);
+                open.union(self.may_send_closed(segment, other))
+            }
+            None => self.may_send_open(segment, other),
+        }
+    }
+
+    /// Before its FIN.
+    pub(super) fn may_send_open(&self, segment: &Segment, other: &Known) -> StateSet {
+        if segment.flags.ack() && other.fin_covered_by(segment.ack) {
+            return CloseWait.into();
+        }
+        // In SYN-RECEIVED nothing beyond the SYNs is taken or sent.
+        let beyond = |end: &Known, number| end.iss.is_some_and(|iss| (iss + 1).lt(number));
+        let beyond_syn = beyond(other, segment.ack) || beyond(self, segment.seq);
+        if beyond_syn || !segment.payload.is_empty() {
+            Established.into()
+        } else {
+            [SynReceived, Established].into()
+        }
+    }
+
+    /// With or after its FIN.
+    pub(super) fn may_send_closed(&self, segment: &Segment, other: &Known) -> StateSet {
+        let flags = segment.flags;
+        let fin_arrived = flags.ack() && other.fin_covered_by(segment.ack);
+        // A FIN is sent again only while it is not acknowledged.
+        let may_be_acked = !flags.fin() && other.has_acked_fin_of(self);
+        match (fin_arrived, may_be_acked) {
+            (false, true) => [FinWait1, FinWait2].into(),
+            (false, false) => FinWait1.into(),
+            (true, true) => [Closing, TimeWait, LastAck].into(),
+            // Waves two and three in one. The FIN may also be the repeat of a lost one that had
+            // crossed the other's.
+            (true, false) if self.fin_is_fresh => LastAck.into(),
+            (true, false) => [Closing, LastAck].into(),
+        }
+    }
+
+    /// It sent a segment that belongs to this connection.
+    pub(super) fn sends(&mut self, segment: &Segment, other: &Known, fin_unseen: bool) {
+        let allowed = self.may_send(segment, other, fin_unseen);
+        // What was known before still holds, but for what the end does by itself: it closes, or
+        // opens, where nothing was known.
+        let both = allowed.intersection(self.reachable(self.states, State::on_close));
+        self.proven = if both.is_empty() { allowed } else { both };
+        self.settle_doubt(segment);
+        self.spread();
+    }
+
+    /// What acknowledges something sent after the RST came was sent after the RST: that was forged.
+    /// Anything else may have been overtaken by it.
+    pub(super) fn settle_doubt(&mut self, segment: &Segment) {
+        let Some(sent) = self.doubted else { return };
+        if segment.flags.ack() && sent.lt(segment.ack) {
+            self.doubted = None;
+        } else {
+            self.proven = self.proven.union(Closed.into());
+        }
+    }
+
+    /// The states that `from` may have become by any of what may have arrived, or by `itself`.
+    pub(super) fn reachable(&self, from: StateSet, itself: fn(State) -> State) -> StateSet {
+        let mut reached = from;
+        loop {
+            let next = reached
+                .iter()
+                .flat_map(|state| {
+                    let arrivals = self.arriving.iter().map(move |effect| effect.apply(state));
+                    arrivals.chain([itself(state).into()])
+                })
+                .fold(reached, StateSet::union);
+            if next == reached {
+                return reached;
+            }
+            reached = next;
+        }
+    }
+
+    pub(super) fn spread(&mut self) {
+        self.states = self.reachable(self.proven, |state| state);
+    }
+
+    pub(super) fn may_receive(&mut self, effect: Effect) {
+        if !self.arriving.contains(&effect) {
+            self.arriving.push(effect);
+        }
+        self.spread();
+    }
+
+    pub(super) fn receives(&mut self, effect: Effect) {
+        self.proven = self
+            .states
+            .iter()
+            .map(|state| effect.apply(state))
+            .fold(StateSet::EMPTY, StateSet::union);
+        self.states = self.proven;
+    }
+}
+
+/// What `segment` would do to `receiver`. Its numbers are noted in `sender` already.
+pub(super) fn effect_on(receiver: &Known, segment: &Segment, sender: &Known) -> Effect {
+    let acks = |covered: bool| segment.flags.ack() && covered;
+    Effect {
+        rst: segment.flags.rst(),
+        gave_up: segment.flags.rst() && sender.fin.is_some() && receiver.fin.is_none(),
+        syn: segment.flags.syn(),
+        acks_syn: acks(receiver.syn_covered_by(segment.ack)),
+        acks_fin: acks(receiver.fin_covered_by(segment.ack)),
+        fin: segment.flags.fin(),
+    }
+}
