@@ -67,6 +67,7 @@ kinds! {
     ForeignSegment "foreign-segment" "Another program of this host sent a segment on our connection.",
     SendFailed "send-failed" "The kernel refused to send a segment.",
     NotSent "not-sent" "The kernel took segments of ours that never left this host.",
+    SegmentsOmitted "segments-omitted" "There were more segments than are listed.",
     CaptureDrops "capture-drops" "The capture lost frames.",
     NoKernelStamp "no-kernel-stamp" "A frame came without the kernel's time stamp.",
     ClockStepped "clock-stepped" "The wall clock was set during the exchange.",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::exchange::{Checksum, End, Flow};
 use crate::link::Frame;
-use crate::wire::{IcmpMessage, IpHeader, Packet, Payload, Quote, Segment};
+use crate::wire::{IcmpMessage, IpHeader, PROTOCOL_TCP, Packet, Payload, Quote, Segment};
 
 /// A frame that concerns a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,7 +75,8 @@ impl Flow {
                     && quote.dst == self.remote.ip()
                     && quote.src_port == self.local.port()
                     && quote.dst_port == self.remote.port();
-                ours.then(|| Subject::Icmp {
+                let intact = frame.checksum_pending || message.checksum_ok(src, dst);
+                (ours && intact).then(|| Subject::Icmp {
                     ip: packet.ip.clone(),
                     message: message.clone(),
                     quote,
@@ -88,6 +89,16 @@ impl Flow {
             {
                 Some(Subject::Malformed {
                     error: error.to_string(),
+                })
+            }
+            Payload::Fragment(_)
+                if frame.direction.is_received()
+                    && src == self.remote.ip()
+                    && dst == self.local.ip()
+                    && is_first_of_tcp(packet) =>
+            {
+                Some(Subject::Malformed {
+                    error: "it came in IP fragments, which are not put together".to_string(),
                 })
             }
             _ => None,
@@ -105,4 +116,12 @@ impl Flow {
             None
         }
     }
+}
+
+fn is_first_of_tcp(packet: &Packet) -> bool {
+    packet.ip.protocol() == PROTOCOL_TCP
+        && packet
+            .ip
+            .fragment()
+            .is_some_and(|fragment| fragment.offset == 0)
 }

@@ -54,6 +54,9 @@ pub struct Observer {
 /// A peer that repeats itself fills no memory.
 const MOST_OF_A_KIND: u32 = 100;
 
+/// So many segments are kept; a peer that floods us fills no memory.
+const MOST_SEGMENTS: usize = 10_000;
+
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     change: usize,
@@ -160,6 +163,17 @@ impl Observer {
         segment: &Segment,
         checksum: Checksum,
     ) {
+        if segment.options.malformed() {
+            let text = format!(
+                "the options of a segment ({}) are malformed: {}",
+                segment.flags, segment.options
+            );
+            self.anomaly(AnomalyKind::MalformedOptions, t_ns, text);
+        }
+        if self.exchange.segments.len() == MOST_SEGMENTS {
+            let text = format!("only the first {MOST_SEGMENTS} segments are listed");
+            return self.anomaly_once(AnomalyKind::SegmentsOmitted, t_ns, text);
+        }
         let len = segment.payload.len();
         self.exchange.segments.push(SegmentRecord {
             t_ns,
@@ -174,13 +188,6 @@ impl Observer {
             window_size: u32::from(segment.window) << self.window_shift(from, segment),
             checksum,
         });
-        if segment.options.malformed() {
-            let text = format!(
-                "the options of a segment ({}) are malformed: {}",
-                segment.flags, segment.options
-            );
-            self.anomaly(AnomalyKind::MalformedOptions, t_ns, text);
-        }
     }
 
     fn record_icmp(&mut self, t_ns: i64, ip: &IpHeader, message: &IcmpMessage) {
@@ -261,7 +268,9 @@ impl Observer {
             self.our_syn = Some(segment.clone());
             return;
         }
+        let answered = self.exchange.segments.iter().any(|s| s.from == End::Peer);
         let text = match self.exchange.handshake.syn_sent {
+            _ if answered => "no answer to our SYN was valid, it was sent again".to_string(),
             2 => "the first SYN got no answer".to_string(),
             n => format!("{} SYNs got no answer", n - 1),
         };
@@ -593,6 +602,12 @@ impl Observer {
                 _ => {}
             }
             states.push(change(t_ns, segment));
+        }
+    }
+
+    fn anomaly_once(&mut self, kind: AnomalyKind, t_ns: i64, text: String) {
+        if !self.anomalies_of.contains_key(&kind) {
+            self.anomaly(kind, t_ns, text);
         }
     }
 

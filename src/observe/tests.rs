@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{MOST_OF_A_KIND, Observer, Subject};
+use super::{MOST_OF_A_KIND, MOST_SEGMENTS, Observer, Subject};
 use crate::clock::{Stamp, Time};
 use crate::exchange::{Basis, Checksum, End, Exchange, Flow, Outcome, Verdict};
 use crate::link::{Direction, Frame};
@@ -247,7 +247,13 @@ fn a_redirect_on_the_way_leaves_the_verdict_to_the_answer() {
 fn ten_thousand_repeats_fill_no_memory() {
     let repeats = vec!["< S. 0 ack 1"; 10_000];
     let exchange = after_handshake(&repeats);
-    assert_eq!(exchange.anomalies.len(), MOST_OF_A_KIND as usize);
+    assert_eq!(exchange.segments.len(), MOST_SEGMENTS);
+    let repeats = ids(&exchange)
+        .iter()
+        .filter(|id| **id == "syn-ack-repeated")
+        .count();
+    assert_eq!(repeats, MOST_OF_A_KIND as usize);
+    assert_eq!(exchange.anomalies.len(), repeats + 1);
     assert!(exchange.states.len() < 10);
 }
 
