@@ -51,6 +51,8 @@ pub struct Finished {
     pub refused: Option<SendError>,
     /// The user or the deadline stopped it before it was over.
     pub stopped: Option<Stop>,
+    /// The user asked to stop, if only when it was over.
+    pub interrupted: bool,
     /// Every frame of the connection carried a kernel stamp.
     pub stamped: bool,
 }
@@ -82,6 +84,7 @@ struct Engine<'a, L> {
     kernel_rst: u64,
     refused: Option<SendError>,
     stopped: Option<Stop>,
+    interrupted: bool,
     stamped: bool,
     notes: Vec<(AnomalyKind, String)>,
     identification: u16,
@@ -100,6 +103,7 @@ impl<'a, L: Link> Engine<'a, L> {
             kernel_rst: 0,
             refused: None,
             stopped: None,
+            interrupted: false,
             stamped: true,
             notes: Vec::new(),
         }
@@ -126,7 +130,10 @@ impl<'a, L: Link> Engine<'a, L> {
         let until = [pending, timeout].into_iter().flatten().min();
         match self.link.recv(until)? {
             Wake::Frame(frame) => self.take(frame, true),
-            Wake::Interrupted => self.stop(Stop::Interrupted),
+            Wake::Interrupted => {
+                self.interrupted = true;
+                self.stop(Stop::Interrupted);
+            }
             Wake::Timeout => {
                 let now = self.link.now();
                 if pending.is_some_and(|deadline| now >= deadline) {
@@ -242,7 +249,7 @@ impl<'a, L: Link> Engine<'a, L> {
             };
             match self.link.recv(Some(until))? {
                 Wake::Frame(frame) if now < limit => self.take(frame, false),
-                Wake::Interrupted => {}
+                Wake::Interrupted => self.interrupted = true,
                 Wake::Frame(_) | Wake::Timeout => break,
             }
         }
@@ -317,6 +324,7 @@ impl<'a, L: Link> Engine<'a, L> {
             kernel_rst: self.kernel_rst,
             refused: self.refused,
             stopped: self.stopped,
+            interrupted: self.interrupted,
             stamped: self.stamped,
         }
     }

@@ -6,6 +6,8 @@ use crate::session::End;
 
 /// Open, and ended as asked; or every one of several targets got a verdict.
 pub const SUCCESS: u8 = 0;
+/// An expectation was not met, or the probes of one target ended in different ways.
+pub const FAILED: u8 = 1;
 /// A mistake on the command line.
 pub const USAGE: u8 = 2;
 /// RST in answer to our SYN.
@@ -19,18 +21,55 @@ pub const CANNOT_PROBE: u8 = 6;
 /// The peer broke the rules of TCP.
 pub const MISBEHAVED: u8 = 7;
 
-/// The status of a run over `records`.
-pub fn status(records: &[Record]) -> u8 {
-    match records {
-        [one] => status_of_one(one),
-        several
-            if several
-                .iter()
-                .all(|record| record.exchange.verdict.is_some()) =>
-        {
-            SUCCESS
+/// What the probes of a run came to, and the status that follows from it.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    targets: usize,
+    /// There are expectations of the user's, which replace ours.
+    expecting: bool,
+    disappointed: bool,
+    /// Some probe has no verdict.
+    blank: bool,
+    /// How the probes ended: one status, or [`FAILED`] where they differ.
+    common: Option<u8>,
+}
+
+impl Tally {
+    /// Of a run over `targets`; `expecting` when the user has expectations.
+    pub fn new(targets: usize, expecting: bool) -> Tally {
+        Tally {
+            targets,
+            expecting,
+            disappointed: false,
+            blank: false,
+            common: None,
         }
-        _ => CANNOT_PROBE,
+    }
+
+    /// One more probe.
+    pub fn add(&mut self, record: &Record) {
+        let status = status_of_one(record);
+        self.blank |= record.exchange.verdict.is_none();
+        self.common = match self.common {
+            Some(before) if before != status => Some(FAILED),
+            _ => Some(status),
+        };
+    }
+
+    /// An expectation of the user's was not met.
+    pub fn disappoint(&mut self) {
+        self.disappointed = true;
+    }
+
+    /// The status so far.
+    pub fn status(&self) -> u8 {
+        match self.targets {
+            _ if self.disappointed => FAILED,
+            1 if self.expecting => SUCCESS,
+            1 => self.common.unwrap_or(CANNOT_PROBE),
+            _ if self.blank => CANNOT_PROBE,
+            _ => SUCCESS,
+        }
     }
 }
 
