@@ -102,3 +102,81 @@ fn ended_as_asked(record: &Record) -> bool {
         Outcome::NoFin | Outcome::NoAck | Outcome::ResetByPeer | Outcome::NotAttempted => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Stamp;
+    use crate::exchange::Exchange;
+    use crate::report::{LocalInfo, TargetInfo};
+
+    fn ended(verdict: Option<Verdict>) -> Record {
+        let mut exchange = Exchange {
+            verdict,
+            ..Exchange::new()
+        };
+        exchange.close.outcome = Outcome::InOrder;
+        Record {
+            seq: 0,
+            started: Stamp(0),
+            target: TargetInfo {
+                input: "h:1".to_string(),
+                name: None,
+                addr: None,
+                port: 1,
+            },
+            local: LocalInfo::default(),
+            requested: End::Fin,
+            time_wait: None,
+            exchange,
+            kernel_rst: 0,
+            capture_drops: 0,
+            failure: None,
+            stopped: false,
+        }
+    }
+
+    fn tally(targets: usize, expecting: bool, verdicts: &[Option<Verdict>]) -> Tally {
+        let mut tally = Tally::new(targets, expecting);
+        for &verdict in verdicts {
+            tally.add(&ended(verdict));
+        }
+        tally
+    }
+
+    const OPEN: Option<Verdict> = Some(Verdict::Open);
+    const CLOSED_PORT: Option<Verdict> = Some(Verdict::Closed);
+
+    #[test]
+    fn probes_of_one_target_share_a_status_or_fail() {
+        for (verdicts, status) in [
+            (&[OPEN][..], SUCCESS),
+            (&[OPEN, OPEN], SUCCESS),
+            (&[CLOSED_PORT, CLOSED_PORT], CLOSED),
+            (&[OPEN, CLOSED_PORT], FAILED),
+            (&[OPEN, CLOSED_PORT, OPEN], FAILED),
+            (&[OPEN, None], FAILED),
+            (&[None, None], CANNOT_PROBE),
+        ] {
+            assert_eq!(tally(1, false, verdicts).status(), status, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_targets_each_must_have_a_verdict() {
+        for expecting in [false, true] {
+            assert_eq!(tally(2, expecting, &[OPEN, CLOSED_PORT]).status(), SUCCESS);
+            assert_eq!(tally(2, expecting, &[OPEN, None]).status(), CANNOT_PROBE);
+        }
+    }
+
+    #[test]
+    fn the_expectations_of_the_user_replace_ours() {
+        for verdicts in [&[CLOSED_PORT][..], &[OPEN, CLOSED_PORT], &[None]] {
+            let mut tally = tally(1, true, verdicts);
+            assert_eq!(tally.status(), SUCCESS, "{verdicts:?}");
+            tally.disappoint();
+            assert_eq!(tally.status(), FAILED, "{verdicts:?}");
+        }
+    }
+}
