@@ -329,3 +329,81 @@ impl<'a, L: Link> Engine<'a, L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    use super::*;
+    use crate::session::{Course, End as Ending};
+    use crate::tcp::{Config, Schedule};
+    use crate::wire::{Flags, Options, SeqNumber};
+
+    /// Sends nothing, and tells once of the user's wish to stop.
+    struct Unplugged {
+        signals: Vec<Wake>,
+    }
+
+    impl Link for Unplugged {
+        fn now(&self) -> Time {
+            Time::default()
+        }
+
+        fn wall(&self) -> Stamp {
+            Stamp::default()
+        }
+
+        fn send(&mut self, _: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
+            Err(SendError::Firewall)
+        }
+
+        fn recv(&mut self, _: Option<Time>) -> io::Result<Wake> {
+            Ok(self.signals.pop().unwrap_or(Wake::Timeout))
+        }
+
+        fn capture_drops(&self) -> u64 {
+            0
+        }
+    }
+
+    fn probe() -> Probe {
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let second = Duration::from_secs(1);
+        let config = Config {
+            local_port: 1,
+            remote_port: 2,
+            iss: SeqNumber(0),
+            window: 0,
+            options: Options::default(),
+            syn_flags: Flags::SYN,
+            schedule: Schedule {
+                first: second,
+                retries: 0,
+            },
+        };
+        let course = Course {
+            end: Ending::Fin,
+            hold: second,
+            time_wait: None,
+        };
+        Probe {
+            flow: Flow {
+                local: address(1),
+                remote: address(2),
+            },
+            scope: 0,
+            ip: IpFields::default(),
+            session: Handshake::new(config, course),
+        }
+    }
+
+    #[test]
+    fn a_signal_after_the_last_segment_is_not_lost() {
+        for signals in [vec![Wake::Interrupted], vec![]] {
+            let interrupted = !signals.is_empty();
+            let finished = run(&mut Unplugged { signals }, probe(), None).unwrap();
+            assert!(finished.refused.is_some() && finished.stopped.is_none());
+            assert_eq!(finished.interrupted, interrupted);
+        }
+    }
+}
