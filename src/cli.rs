@@ -9,6 +9,7 @@ use clap::builder::PossibleValue;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::expect::Expectation;
 use crate::net::guard::Way;
 use crate::session::End;
 
@@ -21,7 +22,7 @@ use crate::session::End;
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
     max_term_width = 80,
-    after_help = "Exit status: 0 open and ended as asked, 2 usage, 3 closed, 4 filtered, \
+    after_help = "Exit status: 0 open and ended as asked, 1 not as expected, 2 usage, 3 closed, 4 filtered, \
                   5 unreachable, 6 could not probe, 7 the peer misbehaved. See tcpshake(1)."
 )]
 pub struct Cli {
@@ -68,6 +69,9 @@ pub struct ProbeArgs {
     /// What is printed.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What decides on the exit status.
+    #[command(flatten)]
+    pub verdict: VerdictArgs,
 }
 
 impl ProbeArgs {
@@ -147,6 +151,12 @@ pub struct CourseArgs {
     /// Stay in TIME-WAIT to answer repeats of the peer's FIN [default when given: 60s]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "60s", value_parser = positive_duration)]
     pub time_wait: Option<Duration>,
+    /// How often to probe each target, each time from a new source port [default: once]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// From the start of one probe of a target to that of the next
+    #[arg(short, long, value_name = "DURATION", default_value = "1s", value_parser = duration, requires = "count")]
+    pub interval: Duration,
     /// First wait for the peer; doubled for each retry
     #[arg(short = 'W', long, value_name = "DURATION", default_value = "1s", value_parser = positive_duration)]
     pub timeout: Duration,
@@ -192,6 +202,15 @@ pub struct OutputArgs {
     /// Colours
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+}
+
+/// The group verdict.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Verdict")]
+pub struct VerdictArgs {
+    /// What must hold for exit status 0, as in verdict=closed or 'rtt.p99<50ms' (repeatable)
+    #[arg(long, value_name = "EXPR")]
+    pub expect: Vec<Expectation>,
 }
 
 /// What `demo` takes.
@@ -329,7 +348,7 @@ impl FromStr for RawOption {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Refusal> {
     Cli::try_parse_from(join_switches(arguments)).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error),
-        ErrorKind::MissingRequiredArgument if error.to_string().contains("TARGET") => {
+        ErrorKind::MissingRequiredArgument if one_line(&error.to_string()).contains("TARGET") => {
             Refusal::Usage(
                 "no target: give HOST:PORT, as in tcpshake example.com:443 (see --help)"
                     .to_string(),

@@ -51,6 +51,8 @@ pub struct Finished {
     pub refused: Option<SendError>,
     /// The user or the deadline stopped it before it was over.
     pub stopped: Option<Stop>,
+    /// The user asked to stop, if only when it was over.
+    pub interrupted: bool,
     /// Every frame of the connection carried a kernel stamp.
     pub stamped: bool,
 }
@@ -82,6 +84,7 @@ struct Engine<'a, L> {
     kernel_rst: u64,
     refused: Option<SendError>,
     stopped: Option<Stop>,
+    interrupted: bool,
     stamped: bool,
     notes: Vec<(AnomalyKind, String)>,
     identification: u16,
@@ -100,6 +103,7 @@ impl<'a, L: Link> Engine<'a, L> {
             kernel_rst: 0,
             refused: None,
             stopped: None,
+            interrupted: false,
             stamped: true,
             notes: Vec::new(),
         }
@@ -128,7 +132,10 @@ impl<'a, L: Link> Engine<'a, L> {
         let until = [pending, timeout].into_iter().flatten().min();
         match self.link.recv(until)? {
             Wake::Frame(frame) => self.take(frame, true),
-            Wake::Interrupted => self.stop(Stop::Interrupted),
+            Wake::Interrupted => {
+                self.interrupted = true;
+                self.stop(Stop::Interrupted);
+            }
             Wake::Timeout => {
                 let now = self.link.now();
                 if pending.is_some_and(|deadline| now >= deadline) {
@@ -244,7 +251,7 @@ impl<'a, L: Link> Engine<'a, L> {
             };
             match self.link.recv(Some(until))? {
                 Wake::Frame(frame) if now < limit => self.take(frame, false),
-                Wake::Interrupted => {}
+                Wake::Interrupted => self.interrupted = true,
                 Wake::Frame(_) | Wake::Timeout => break,
             }
         }
@@ -322,6 +329,7 @@ impl<'a, L: Link> Engine<'a, L> {
             kernel_rst: self.kernel_rst,
             refused: self.refused,
             stopped: self.stopped,
+            interrupted: self.interrupted,
             stamped: self.stamped,
         }
     }
@@ -400,5 +408,73 @@ mod tests {
         let finished = run(&mut link, probe, None).expect("a capture");
         let ids: Vec<_> = finished.exchange.anomalies.iter().map(|a| a.id).collect();
         assert_eq!(ids, ["capture-drops"]);
+    }
+
+    /// Sends nothing, and tells once of the user's wish to stop.
+    struct Unplugged {
+        signals: Vec<Wake>,
+    }
+
+    impl Link for Unplugged {
+        fn now(&self) -> Time {
+            Time::default()
+        }
+
+        fn wall(&self) -> Stamp {
+            Stamp::default()
+        }
+
+        fn send(&mut self, _: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
+            Err(SendError::Firewall)
+        }
+
+        fn recv(&mut self, _: Option<Time>) -> io::Result<Wake> {
+            Ok(self.signals.pop().unwrap_or(Wake::Timeout))
+        }
+
+        fn capture_drops(&self) -> u64 {
+            0
+        }
+    }
+
+    fn probe() -> Probe {
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let second = Duration::from_secs(1);
+        let config = Config {
+            local_port: 1,
+            remote_port: 2,
+            iss: SeqNumber(0),
+            window: 0,
+            options: Options::default(),
+            syn_flags: Flags::SYN,
+            schedule: Schedule {
+                first: second,
+                retries: 0,
+            },
+        };
+        let course = Course {
+            end: Ending::Fin,
+            hold: second,
+            time_wait: None,
+        };
+        Probe {
+            flow: Flow {
+                local: address(1),
+                remote: address(2),
+            },
+            scope: 0,
+            ip: IpFields::default(),
+            session: Handshake::new(config, course),
+        }
+    }
+
+    #[test]
+    fn a_signal_after_the_last_segment_is_not_lost() {
+        for signals in [vec![Wake::Interrupted], vec![]] {
+            let interrupted = !signals.is_empty();
+            let finished = run(&mut Unplugged { signals }, probe(), None).unwrap();
+            assert!(finished.refused.is_some() && finished.stopped.is_none());
+            assert_eq!(finished.interrupted, interrupted);
+        }
     }
 }

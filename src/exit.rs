@@ -6,6 +6,8 @@ use crate::session::End;
 
 /// Open, and ended as asked; or every one of several targets got a verdict.
 pub const SUCCESS: u8 = 0;
+/// An expectation was not met, or the probes of one target ended in different ways.
+pub const FAILED: u8 = 1;
 /// A mistake on the command line.
 pub const USAGE: u8 = 2;
 /// RST in answer to our SYN.
@@ -19,18 +21,55 @@ pub const CANNOT_PROBE: u8 = 6;
 /// The peer broke the rules of TCP.
 pub const MISBEHAVED: u8 = 7;
 
-/// The status of a run over `records`.
-pub fn status(records: &[Record]) -> u8 {
-    match records {
-        [one] => status_of_one(one),
-        several
-            if several
-                .iter()
-                .all(|record| record.exchange.verdict.is_some()) =>
-        {
-            SUCCESS
+/// What the probes of a run came to, and the status that follows from it.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    targets: usize,
+    /// There are expectations of the user's, which replace ours.
+    expecting: bool,
+    disappointed: bool,
+    /// Some probe has no verdict.
+    blank: bool,
+    /// How the probes ended: one status, or [`FAILED`] where they differ.
+    common: Option<u8>,
+}
+
+impl Tally {
+    /// Of a run over `targets`; `expecting` when the user has expectations.
+    pub fn new(targets: usize, expecting: bool) -> Tally {
+        Tally {
+            targets,
+            expecting,
+            disappointed: false,
+            blank: false,
+            common: None,
         }
-        _ => CANNOT_PROBE,
+    }
+
+    /// One more probe.
+    pub fn add(&mut self, record: &Record) {
+        let status = status_of_one(record);
+        self.blank |= record.exchange.verdict.is_none();
+        self.common = match self.common {
+            Some(before) if before != status => Some(FAILED),
+            _ => Some(status),
+        };
+    }
+
+    /// An expectation of the user's was not met.
+    pub fn disappoint(&mut self) {
+        self.disappointed = true;
+    }
+
+    /// The status so far.
+    pub fn status(&self) -> u8 {
+        match self.targets {
+            _ if self.disappointed => FAILED,
+            1 if self.expecting => SUCCESS,
+            1 => self.common.unwrap_or(CANNOT_PROBE),
+            _ if self.blank => CANNOT_PROBE,
+            _ => SUCCESS,
+        }
     }
 }
 
@@ -61,5 +100,83 @@ fn ended_as_asked(record: &Record) -> bool {
             record.stopped || matches!(record.requested, End::Rst | End::SynRst | End::None)
         }
         Outcome::NoFin | Outcome::NoAck | Outcome::ResetByPeer | Outcome::NotAttempted => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Stamp;
+    use crate::exchange::Exchange;
+    use crate::report::{LocalInfo, TargetInfo};
+
+    fn ended(verdict: Option<Verdict>) -> Record {
+        let mut exchange = Exchange {
+            verdict,
+            ..Exchange::new()
+        };
+        exchange.close.outcome = Outcome::InOrder;
+        Record {
+            seq: 0,
+            started: Stamp(0),
+            target: TargetInfo {
+                input: "h:1".to_string(),
+                name: None,
+                addr: None,
+                port: 1,
+            },
+            local: LocalInfo::default(),
+            requested: End::Fin,
+            time_wait: None,
+            exchange,
+            kernel_rst: 0,
+            capture_drops: 0,
+            failure: None,
+            stopped: false,
+        }
+    }
+
+    fn tally(targets: usize, expecting: bool, verdicts: &[Option<Verdict>]) -> Tally {
+        let mut tally = Tally::new(targets, expecting);
+        for &verdict in verdicts {
+            tally.add(&ended(verdict));
+        }
+        tally
+    }
+
+    const OPEN: Option<Verdict> = Some(Verdict::Open);
+    const CLOSED_PORT: Option<Verdict> = Some(Verdict::Closed);
+
+    #[test]
+    fn probes_of_one_target_share_a_status_or_fail() {
+        for (verdicts, status) in [
+            (&[OPEN][..], SUCCESS),
+            (&[OPEN, OPEN], SUCCESS),
+            (&[CLOSED_PORT, CLOSED_PORT], CLOSED),
+            (&[OPEN, CLOSED_PORT], FAILED),
+            (&[OPEN, CLOSED_PORT, OPEN], FAILED),
+            (&[OPEN, None], FAILED),
+            (&[None, None], CANNOT_PROBE),
+        ] {
+            assert_eq!(tally(1, false, verdicts).status(), status, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_targets_each_must_have_a_verdict() {
+        for expecting in [false, true] {
+            assert_eq!(tally(2, expecting, &[OPEN, CLOSED_PORT]).status(), SUCCESS);
+            assert_eq!(tally(2, expecting, &[OPEN, None]).status(), CANNOT_PROBE);
+        }
+    }
+
+    #[test]
+    fn the_expectations_of_the_user_replace_ours() {
+        for verdicts in [&[CLOSED_PORT][..], &[OPEN, CLOSED_PORT], &[None]] {
+            let mut tally = tally(1, true, verdicts);
+            assert_eq!(tally.status(), SUCCESS, "{verdicts:?}");
+            tally.disappoint();
+            assert_eq!(tally.status(), FAILED, "{verdicts:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! The straight line through the crate: [`cli`] reads arguments, [`plan`] turns them into what
 //! will be done, [`run`] opens the [`net`]work and gives up privilege, [`engine`] moves segments
 //! between a [`session`] and a [`link`], [`observe`] turns captured frames into an [`exchange`],
-//! and [`report`] writes it.
+//! and [`report`] writes it; [`expect`] holds it against what the user expects.
 //!
 //! Only `cli`, `plan`, `run`, `engine`, `net` and `demo` touch the outside world. The rest sees no
 //! socket and no clock, so it is tested in virtual time and reads captures as well.
@@ -14,6 +14,7 @@ pub mod demo;
 pub mod engine;
 pub mod exchange;
 pub mod exit;
+pub mod expect;
 pub mod link;
 pub mod net;
 pub mod observe;

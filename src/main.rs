@@ -7,8 +7,8 @@ use clap::CommandFactory;
 
 use tcpshake::cli::{self, Cli, ColorChoice, Command, OutputArgs, ProbeArgs, Refusal};
 use tcpshake::net::stamps::Stamping;
-use tcpshake::plan::{Problem, plan};
-use tcpshake::report::{Json, Ladder, Lines, Report, Style, printable};
+use tcpshake::plan::{Plan, Problem, plan};
+use tcpshake::report::{Json, Ladder, Lines, Report, Series, Style, printable};
 use tcpshake::run::{RunError, run};
 use tcpshake::{demo, exit};
 
@@ -52,10 +52,9 @@ fn probe_targets(args: &ProbeArgs, stamping: Option<&Stamping>) -> u8 {
         Ok(plan) => plan,
         Err(problem) => return fail_with(&problem),
     };
-    let one = plan.destinations.len() == 1;
-    let mut report = report(&plan.output, one);
+    let mut report = report(&plan);
     match run(&plan, stamping, report.as_mut(), &mut complain) {
-        Ok(records) => exit::status(&records),
+        Ok(status) => status,
         Err(RunError::Problem(problem)) => fail_with(&problem),
         Err(RunError::Capture(error)) => {
             fail(&format!("the capture failed: {error}"), exit::CANNOT_PROBE)
@@ -91,16 +90,20 @@ fn demonstrate(output: &OutputArgs, stamping: Option<&Stamping>) -> u8 {
     status
 }
 
-fn report(output: &OutputArgs, segments: bool) -> Box<dyn Report> {
+fn report(plan: &Plan) -> Box<dyn Report> {
     let out = io::stdout();
+    let several = plan.destinations.len() > 1;
     let style = Style {
-        color: wants_color(output.color),
+        color: wants_color(plan.output.color),
         unicode: locale_is_utf8(),
     };
-    match output {
-        OutputArgs { json: true, .. } => Box::new(Json::new(out, segments || output.verbose)),
-        OutputArgs { quiet: true, .. } => Box::new(Lines::new(out, style)),
-        _ => Box::new(Ladder::new(out, style).verbose(output.verbose)),
+    let (json, verbose) = (plan.output.json, plan.output.verbose);
+    match (&plan.output, plan.count) {
+        _ if json => Box::new(Json::new(out, !several || verbose)),
+        _ if verbose => Box::new(Ladder::new(out, style).verbose(true)),
+        (OutputArgs { quiet, .. }, Some(_)) => Box::new(Series::new(out, style, !quiet, several)),
+        (OutputArgs { quiet: true, .. }, None) => Box::new(Lines::new(out, style)),
+        _ => Box::new(Ladder::new(out, style)),
     }
 }
 

@@ -1,23 +1,23 @@
 //! A plan carried out: open what needs privilege, give it up, probe, report.
 
-use std::collections::HashMap;
+mod probe;
+mod sources;
+
 use std::io;
-use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
-use crate::engine::{self, Finished, Probe, Stop};
-use crate::exchange::{Exchange, Flow, Outcome};
-use crate::link::{Link, SendError};
-use crate::net::guard::Guard;
+use crate::clock::Time;
+use crate::exit::Tally;
+use crate::expect::Expectation;
+use crate::link::{Link, Wake};
 use crate::net::stamps::Stamping;
-use crate::net::{Live, OpenError, privs, route::interface_name};
-use crate::plan::{Departure, Destination, Host, Plan, Problem, guard_problem};
-use crate::random;
-use crate::report::{Failure, LocalInfo, Record, Report, Summary, TargetInfo};
-use crate::session::Handshake;
-use crate::tcp::Config;
-use crate::wire::{IpFields, SeqNumber};
+use crate::net::{Live, OpenError, privs};
+use crate::plan::{Plan, Problem};
+use crate::report::{Record, Report, Summary, probe_value, summary_value};
+
+use probe::{blank, failure, probe, target_info, why_not};
+use sources::Sources;
 
 /// How long the kernel may take to switch its stamps on.
 const STAMPING: Duration = Duration::from_millis(100);
@@ -42,8 +42,9 @@ impl From<Problem> for RunError {
     }
 }
 
-/// Probes every destination of the plan, one after the other. `complain` is told, in one line,
-/// about each that cannot be probed.
+/// Probes every destination of the plan, one after the other, as often as it says. `complain` is
+/// told, in one line, about each that cannot be probed and each expectation that is not met.
+/// Returns the exit status.
 ///
 /// # Errors
 /// [`RunError`]; what was probed until then is reported.
@@ -52,84 +53,188 @@ pub fn run(
     stamping: Option<&Stamping>,
     report: &mut dyn Report,
     complain: &mut dyn FnMut(&str),
-) -> Result<Vec<Record>, RunError> {
-    let mut link = open(plan, stamping)?;
-    let begun = link.as_ref().map(|(link, _)| link.now());
-    let deadline = begun.and_then(|begun| Some(begun + plan.deadline?));
-    let mut summary = Summary::default();
-    let mut records = Vec::new();
-    let mut interrupted = false;
-    for destination in &plan.destinations {
-        let seq = records.len() as u64;
-        let record = match (&destination.way, &mut link) {
-            (Ok(departure), Some((link, ports))) if !interrupted => probe(
-                plan,
-                destination,
-                departure,
-                &ports[&departure.local],
-                link,
-                deadline,
-                seq,
-            )?,
-            (Ok(_), _) => blank(
-                plan,
-                destination,
-                seq,
-                failure(
-                    "interrupted",
-                    &format!("{}: interrupted before its turn", destination.target.input),
-                ),
-            ),
+) -> Result<u8, RunError> {
+    let mut run = Run::open(plan, stamping, report, complain)?;
+    run.round(true)?;
+    for _ in 1..plan.rounds() {
+        if run.over || !run.wait().map_err(RunError::Capture)? {
+            break;
+        }
+        run.round(false)?;
+    }
+    run.close()
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    /// `None`: there is nothing to probe.
+    network: Option<(Live, Sources<'a>)>,
+    report: &'a mut dyn Report,
+    complain: &'a mut dyn FnMut(&str),
+    begun: Time,
+    deadline: Option<Time>,
+    /// When the next round is due.
+    due: Time,
+    seq: u64,
+    /// No more probes.
+    over: bool,
+    /// One a target when the probes are repeated, else none.
+    summaries: Vec<Summary>,
+    total: Summary,
+    tally: Tally,
+}
+
+impl<'a> Run<'a> {
+    fn open(
+        plan: &'a Plan,
+        stamping: Option<&Stamping>,
+        report: &'a mut dyn Report,
+        complain: &'a mut dyn FnMut(&str),
+    ) -> Result<Run<'a>, RunError> {
+        let network = open(plan, stamping)?;
+        let begun = network
+            .as_ref()
+            .map(|(link, _)| link.now())
+            .unwrap_or_default();
+        let repeated = plan.destinations.iter().filter(|_| plan.count.is_some());
+        Ok(Run {
+            plan,
+            over: network.is_none(),
+            network,
+            report,
+            complain,
+            begun,
+            deadline: plan.deadline.map(|longest| begun + longest),
+            due: begun,
+            seq: 0,
+            summaries: repeated.map(|to| Summary::of(target_info(to))).collect(),
+            total: Summary::default(),
+            tally: Tally::new(plan.destinations.len(), !plan.expect.is_empty()),
+        })
+    }
+
+    fn now(&self) -> Time {
+        self.network
+            .as_ref()
+            .map_or(self.begun, |(link, _)| link.now())
+    }
+
+    /// Each target once. What cannot be probed is told the first time only.
+    fn round(&mut self, first: bool) -> Result<(), RunError> {
+        self.due = self.now() + self.plan.interval;
+        for index in 0..self.plan.destinations.len() {
+            let Some(record) = self.probe(index, first).map_err(RunError::Capture)? else {
+                continue;
+            };
+            self.seq += 1;
+            self.tell(index, &record, first)?;
+        }
+        Ok(())
+    }
+
+    fn probe(&mut self, index: usize, first: bool) -> io::Result<Option<Record>> {
+        let (plan, seq) = (self.plan, self.seq);
+        let destination = &plan.destinations[index];
+        let record = match (&destination.way, &mut self.network) {
+            (Ok(departure), Some((link, sources))) if !self.over => {
+                let aim = (destination, departure);
+                let (record, interrupted) = probe(plan, aim, (link, sources), self.deadline, seq)?;
+                let late = self.deadline.is_some_and(|deadline| link.now() >= deadline);
+                self.over = interrupted || late || record.stopped;
+                record
+            }
+            _ if !first => return Ok(None),
+            (Ok(_), _) => {
+                let text = format!("{}: interrupted before its turn", destination.target.input);
+                blank(plan, destination, seq, failure("interrupted", &text))
+            }
             (Err(problem), _) => blank(plan, destination, seq, why_not(problem)),
         };
-        interrupted |= record.stopped;
+        Ok(Some(record))
+    }
+
+    fn tell(&mut self, index: usize, record: &Record, first: bool) -> Result<(), RunError> {
         if let Some(failure) = &record.failure {
-            complain(&failure.text);
+            (self.complain)(&failure.text);
         }
-        report.probe(&record).map_err(RunError::Output)?;
-        summary.add(&record);
-        records.push(record);
-    }
-    if records.len() > 1 {
-        if let (Some((link, _)), Some(begun)) = (&link, begun) {
-            summary.elapsed_ns = u64::try_from((link.now() - begun).as_nanos()).unwrap_or(u64::MAX);
+        self.report.probe(record).map_err(RunError::Output)?;
+        self.total.add(record);
+        if let Some(summary) = self.summaries.get_mut(index) {
+            summary.add(record);
         }
-        report.summary(&summary).map_err(RunError::Output)?;
+        // Whoever stops a series does not want its last probe judged.
+        if first || !record.stopped {
+            self.tally.add(record);
+            self.judge_probe(record);
+        }
+        Ok(())
     }
-    Ok(records)
-}
 
-/// A guarded source port.
-#[derive(Clone, Debug)]
-struct Source {
-    address: SocketAddr,
-    guard: String,
-}
+    fn judge_probe(&mut self, record: &Record) {
+        if self.plan.expect.iter().all(Expectation::is_of_summary) {
+            return;
+        }
+        let value = probe_value(record);
+        for expectation in self.plan.expect.iter().filter(|it| !it.is_of_summary()) {
+            if let Err(found) = expectation.check(&value) {
+                self.tally.disappoint();
+                let which = format!("{} seq {}", record.target.input, record.seq);
+                (self.complain)(&format!("{which}: expected {expectation}, found {found}"));
+            }
+        }
+    }
 
-type Sources = HashMap<SocketAddr, Source>;
+    fn judge_summary(&mut self) {
+        let value = summary_value(&self.total);
+        for expectation in self.plan.expect.iter().filter(|it| it.is_of_summary()) {
+            if let Err(found) = expectation.check(&value) {
+                self.tally.disappoint();
+                (self.complain)(&format!("summary: expected {expectation}, found {found}"));
+            }
+        }
+    }
+
+    /// Until the next round is due. `false`: there is none, the user or the deadline says so.
+    fn wait(&mut self) -> io::Result<bool> {
+        let due = self.due;
+        let Some((link, _)) = &mut self.network else {
+            return Ok(false);
+        };
+        if self.deadline.is_some_and(|deadline| due >= deadline) {
+            return Ok(false);
+        }
+        loop {
+            match link.recv(Some(due))? {
+                Wake::Interrupted => return Ok(false),
+                Wake::Timeout => return Ok(true),
+                // What comes late for a connection that is over.
+                Wake::Frame(_) if link.now() >= due => return Ok(true),
+                Wake::Frame(_) => {}
+            }
+        }
+    }
+
+    fn close(mut self) -> Result<u8, RunError> {
+        let elapsed = u64::try_from((self.now() - self.begun).as_nanos()).unwrap_or(u64::MAX);
+        for summary in self.summaries.iter_mut().chain([&mut self.total]) {
+            summary.elapsed_ns = elapsed;
+        }
+        if self.plan.count.is_some() || self.seq > 1 {
+            for summary in self.summaries.iter().chain([&self.total]) {
+                self.report.summary(summary).map_err(RunError::Output)?;
+            }
+        }
+        self.judge_summary();
+        Ok(self.tally.status())
+    }
+}
 
 /// Everything that needs privilege, then the privilege is given up. `None`: nothing to probe.
-fn open(plan: &Plan, stamping: Option<&Stamping>) -> Result<Option<(Live, Sources)>, RunError> {
-    let mut guards = Vec::new();
-    let mut sources = Sources::new();
-    for destination in &plan.destinations {
-        let Ok(departure) = &destination.way else {
-            continue;
-        };
-        let wanted = departure.local;
-        if sources.contains_key(&wanted) {
-            continue;
-        }
-        let guard = open_guard(plan, wanted)?;
-        sources.insert(
-            wanted,
-            Source {
-                address: guard.local(),
-                guard: guard.way().to_string(),
-            },
-        );
-        guards.push(guard);
-    }
+fn open<'a>(
+    plan: &'a Plan,
+    stamping: Option<&Stamping>,
+) -> Result<Option<(Live, Sources<'a>)>, RunError> {
+    let (sources, guards) = Sources::open(plan)?;
     if guards.is_empty() {
         return Ok(None);
     }
@@ -148,28 +253,6 @@ fn open(plan: &Plan, stamping: Option<&Stamping>) -> Result<Option<(Live, Source
     Ok(Some((link, sources)))
 }
 
-/// Any port but one that we are about to probe on this very address.
-fn open_guard(plan: &Plan, local: SocketAddr) -> Result<Guard, Problem> {
-    let open =
-        || Guard::open(local, plan.guard).map_err(|error| guard_problem(error, plan.source_port));
-    let probed = |guard: &Guard| {
-        let same = |remote: SocketAddr| remote.ip() == local.ip() && remote.port() == guard.port();
-        plan.destinations
-            .iter()
-            .filter_map(|destination| destination.remote)
-            .any(same)
-    };
-    let mut refused = Vec::new();
-    loop {
-        let guard = open()?;
-        if !probed(&guard) {
-            return Ok(guard);
-        }
-        // Held until another is found, so that it is not given again.
-        refused.push(guard);
-    }
-}
-
 fn open_problem(error: OpenError) -> Problem {
     match error {
         OpenError::Privilege(_) => Problem::host(
@@ -181,150 +264,5 @@ fn open_problem(error: OpenError) -> Problem {
         ),
         OpenError::UnknownInterface(_) => Problem::host("no-interface", error.to_string()),
         OpenError::Other(_) => Problem::host("no-link", error.to_string()),
-    }
-}
-
-fn probe(
-    plan: &Plan,
-    destination: &Destination,
-    departure: &Departure,
-    source: &Source,
-    link: &mut Live,
-    deadline: Option<crate::clock::Time>,
-    seq: u64,
-) -> Result<Record, RunError> {
-    let remote = destination.remote.expect("a departure goes to an address");
-    let flow = Flow {
-        local: source.address,
-        remote,
-    };
-    let drops = link.capture_drops();
-    let finished =
-        engine::run(link, aim(plan, departure, flow), deadline).map_err(RunError::Capture)?;
-    let failure = refusal(&finished, destination);
-    let mut exchange = finished.exchange;
-    let waited = finished.stopped.is_none() && plan.course.end.waits_for_fin();
-    if waited && exchange.close.outcome == Outcome::Aborted {
-        // No frame tells what our RST had waited for.
-        exchange.close.outcome = Outcome::NoFin;
-    }
-    Ok(Record {
-        seq,
-        started: finished.started,
-        target: target_info(destination),
-        local: LocalInfo {
-            addr: Some(source.address),
-            interface: finished.interface.map(interface_name),
-            guard: Some(source.guard.clone()),
-        },
-        requested: plan.course.end,
-        time_wait: plan.course.time_wait,
-        kernel_rst: finished.kernel_rst,
-        capture_drops: link.capture_drops().saturating_sub(drops),
-        stopped: finished.stopped.is_some(),
-        failure,
-        exchange,
-    })
-}
-
-fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
-    let syn = &departure.syn;
-    Probe {
-        flow,
-        scope: departure.route.scope,
-        ip: IpFields {
-            ttl: syn.ttl,
-            dscp: plan.dscp,
-            ecn: 0,
-            dont_fragment: plan.dont_fragment,
-            identification: (random::u32() as u16).max(1),
-            flow_label: random::u32() & 0xf_ffff,
-        },
-        session: Handshake::new(
-            Config {
-                local_port: flow.local.port(),
-                remote_port: flow.remote.port(),
-                iss: SeqNumber(plan.isn.unwrap_or_else(random::u32)),
-                window: syn.window,
-                options: syn.options.clone(),
-                syn_flags: syn.flags,
-                schedule: plan.schedule,
-            },
-            plan.course,
-        ),
-    }
-}
-
-/// Why there is no verdict, if there is none.
-fn refusal(finished: &Finished, destination: &Destination) -> Option<Failure> {
-    let input = &destination.target.input;
-    match &finished.refused {
-        Some(error @ SendError::Firewall) => {
-            return Some(failure(
-                "local-firewall",
-                &format!("{input}: nothing was sent: {error}"),
-            ));
-        }
-        Some(SendError::NoRoute(error)) => {
-            return Some(failure("no-route", &format!("{input}: no route: {error}")));
-        }
-        Some(SendError::Other(error)) => {
-            return Some(failure(
-                "not-sent",
-                &format!("{input}: the SYN could not be sent: {error}"),
-            ));
-        }
-        None => {}
-    }
-    let undecided =
-        finished.exchange.verdict.is_none() && finished.stopped == Some(Stop::Interrupted);
-    undecided.then(|| {
-        failure(
-            "interrupted",
-            &format!("{input}: interrupted before any answer"),
-        )
-    })
-}
-
-fn why_not(problem: &Problem) -> Failure {
-    match problem {
-        Problem::Target { reason, text } | Problem::Host { reason, text } => failure(reason, text),
-        Problem::Usage(text) => failure("usage", text),
-    }
-}
-
-fn failure(reason: &'static str, text: &str) -> Failure {
-    Failure {
-        reason,
-        text: text.to_string(),
-    }
-}
-
-fn target_info(destination: &Destination) -> TargetInfo {
-    TargetInfo {
-        input: destination.target.input.clone(),
-        name: match &destination.target.host {
-            Host::Name(name) => Some(name.clone()),
-            Host::Address(..) => None,
-        },
-        addr: destination.remote.map(|remote| remote.ip()),
-        port: destination.target.port,
-    }
-}
-
-/// The record of a target of which nothing was sent.
-fn blank(plan: &Plan, destination: &Destination, seq: u64, failure: Failure) -> Record {
-    Record {
-        seq,
-        started: crate::net::wall(),
-        target: target_info(destination),
-        local: LocalInfo::default(),
-        requested: plan.course.end,
-        time_wait: plan.course.time_wait,
-        exchange: Exchange::new(),
-        kernel_rst: 0,
-        capture_drops: 0,
-        failure: Some(failure),
-        stopped: false,
     }
 }

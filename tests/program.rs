@@ -84,6 +84,35 @@ fn a_mistake_on_the_command_line_is_named() {
             (&["--hold", "soon", target], &["--hold", "soon"]),
             (&["--deadline", "-1s", target], &["-1"]),
             (&["--retries", "31", target], &["--retries", "31"]),
+            (&["-c", "0", target], &["--count", "0"]),
+            (&["-c", "many", target], &["--count", "many"]),
+            (&["-c", "2", "-i", "soon", target], &["--interval", "soon"]),
+            (&["-i", "1s", target], &["--count"]),
+            (
+                &["--expect", "verdict", target],
+                &["--expect", "KEY OP VALUE"],
+            ),
+            (
+                &["--expect", "verdikt=open", target],
+                &["no key", "verdikt"],
+            ),
+            (&["--expect", "peer.mtu>1", target], &["peer.mtu", "mss"]),
+            (
+                &["--expect", "verdict=opne", target],
+                &["opne", "open, closed"],
+            ),
+            (
+                &["--expect", "verdict>open", target],
+                &["verdict", "no order"],
+            ),
+            (
+                &["--expect", "rtt.p99<50", target],
+                &["rtt.p99", "duration"],
+            ),
+            (
+                &["--expect", "peer.sack=1", target],
+                &["peer.sack", "true or false"],
+            ),
             (&["--color", "frob", target], &["--color", "frob", "never"]),
             (&["--json", "-q", target], &["--json", "--quiet"]),
             (&["--frob", target], &["--frob"]),

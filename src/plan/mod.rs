@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cli::{NameArgs, OutputArgs, ProbeArgs, SynArgs};
+use crate::expect::Expectation;
 use crate::net::guard::{GuardError, Way};
 use crate::net::route::{Route, RouteError, route};
 use crate::session::Course;
@@ -88,10 +89,23 @@ pub struct Plan {
     pub course: Course,
     /// How long to wait for the peer.
     pub schedule: Schedule,
+    /// How often to probe each, if the user said so.
+    pub count: Option<u64>,
+    /// From the start of one probe of a target to that of the next, at least.
+    pub interval: Duration,
     /// How long the whole run may take.
     pub deadline: Option<Duration>,
+    /// What the user expects.
+    pub expect: Vec<Expectation>,
     /// What to print.
     pub output: OutputArgs,
+}
+
+impl Plan {
+    /// How often each target is probed.
+    pub fn rounds(&self) -> u64 {
+        self.count.unwrap_or(1)
+    }
 }
 
 /// One target: where its packets go, or why they cannot.
@@ -148,7 +162,10 @@ pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
             first: args.course.timeout,
             retries: args.course.retries,
         },
+        count: args.course.count,
+        interval: args.course.interval,
         deadline: args.course.deadline,
+        expect: args.verdict.expect.clone(),
         output: args.output.clone(),
     })
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::clock::Stamp;
 use crate::exchange::{Basis, DataRecord, End, Exchange, PeerRecord};
@@ -45,6 +46,16 @@ impl<W: Write> Report for Json<W> {
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         self.line(&summary_line(summary))
     }
+}
+
+/// The line of a probe, its segments listed, as a value to look into.
+pub fn probe_value(record: &Record) -> Value {
+    serde_json::to_value(probe(record, true)).expect("keys are strings")
+}
+
+/// The line of a summary as a value to look into.
+pub fn summary_value(summary: &Summary) -> Value {
+    serde_json::to_value(summary_line(summary)).expect("keys are strings")
 }
 
 #[derive(Serialize)]
@@ -168,10 +179,10 @@ struct Anomaly<'a> {
 }
 
 #[derive(Serialize)]
-struct SummaryLine {
+struct SummaryLine<'a> {
     schema: &'static str,
     r#type: &'static str,
-    target: Option<()>,
+    target: Option<Target<'a>>,
     sent: u64,
     answered: u64,
     lost: u64,
@@ -329,13 +340,13 @@ fn all_segments(exchange: &Exchange) -> Vec<Segment> {
     exchange.segments.iter().map(line).collect()
 }
 
-fn summary_line(summary: &Summary) -> SummaryLine {
+fn summary_line(summary: &Summary) -> SummaryLine<'_> {
     let rtt = summary.rtt();
     let of = |field: fn(Rtt) -> u64| rtt.map(field);
     SummaryLine {
         schema: SCHEMA,
         r#type: "summary",
-        target: None,
+        target: summary.target.as_ref().map(target),
         sent: summary.sent,
         answered: summary.answered,
         lost: summary.lost(),

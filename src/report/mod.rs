@@ -4,6 +4,8 @@ mod fields;
 mod json;
 mod ladder;
 mod line;
+mod rtts;
+mod series;
 mod style;
 mod summary;
 mod verdict;
@@ -16,11 +18,13 @@ use crate::clock::Stamp;
 use crate::exchange::Exchange;
 use crate::session::End;
 
-pub use json::Json;
+pub use json::{Json, probe_value, summary_value};
 pub use ladder::Ladder;
 pub use line::Lines;
+pub use rtts::Rtt;
+pub use series::Series;
 pub use style::Style;
-pub use summary::{Rtt, Summary};
+pub use summary::Summary;
 
 /// What a probe was aimed at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -90,7 +94,7 @@ pub trait Report {
     /// The output cannot be written.
     fn probe(&mut self, record: &Record) -> io::Result<()>;
 
-    /// All of several probes are over.
+    /// Several probes are over: all of one target, or all.
     ///
     /// # Errors
     /// The output cannot be written.

@@ -2,11 +2,14 @@
 
 use crate::exchange::Verdict;
 
-use super::{Record, millis};
+use super::rtts::{Rtt, Rtts};
+use super::{Record, TargetInfo, millis};
 
 /// What several probes came to.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Summary {
+    /// The target, `None` for all.
+    pub target: Option<TargetInfo>,
     /// Probes of which at least the SYN was sent.
     pub sent: u64,
     /// Of these, probes that anything answered.
@@ -29,23 +32,18 @@ pub struct Summary {
     pub capture_drops: u64,
     /// The whole run, nanoseconds.
     pub elapsed_ns: u64,
-    rtts: Vec<u64>,
-}
-
-/// Round trips in numbers, nanoseconds.
-#[derive(Clone, Copy, PartialEq, Debug)]
-#[allow(missing_docs)] // the names say it
-pub struct Rtt {
-    pub min_ns: u64,
-    pub mean_ns: u64,
-    pub p50_ns: u64,
-    pub p90_ns: u64,
-    pub p99_ns: u64,
-    pub max_ns: u64,
-    pub stddev_ns: u64,
+    rtts: Rtts,
 }
 
 impl Summary {
+    /// Of one target, nothing counted yet.
+    pub fn of(target: TargetInfo) -> Summary {
+        Summary {
+            target: Some(target),
+            ..Summary::default()
+        }
+    }
+
     /// Counts one more probe.
     pub fn add(&mut self, record: &Record) {
         let exchange = &record.exchange;
@@ -61,7 +59,9 @@ impl Summary {
         self.retries += u64::from(exchange.handshake.syn_sent.saturating_sub(1));
         self.kernel_rst += record.kernel_rst;
         self.capture_drops += record.capture_drops;
-        self.rtts.extend(exchange.handshake.rtt_ns);
+        if let Some(rtt_ns) = exchange.handshake.rtt_ns {
+            self.rtts.add(rtt_ns);
+        }
     }
 
     /// Probes that nothing answered.
@@ -78,42 +78,14 @@ impl Summary {
         }
     }
 
-    /// The round trips, if there was any. A percentile is a sample: the smallest that this part
-    /// of all samples does not exceed.
+    /// The round trips, if there was any.
     pub fn rtt(&self) -> Option<Rtt> {
-        let mut sorted = self.rtts.clone();
-        sorted.sort_unstable();
-        let (min_ns, max_ns) = (*sorted.first()?, *sorted.last()?);
-        let count = sorted.len();
-        let mean = sorted.iter().map(|&ns| ns as f64).sum::<f64>() / count as f64;
-        let variance = sorted
-            .iter()
-            .map(|&ns| (ns as f64 - mean).powi(2))
-            .sum::<f64>()
-            / count as f64;
-        let percentile = |percent: usize| sorted[(count * percent).div_ceil(100).max(1) - 1];
-        Some(Rtt {
-            min_ns,
-            mean_ns: mean.round() as u64,
-            p50_ns: percentile(50),
-            p90_ns: percentile(90),
-            p99_ns: percentile(99),
-            max_ns,
-            stddev_ns: variance.sqrt().round() as u64,
-        })
+        self.rtts.numbers()
     }
 
     /// For people.
     pub(super) fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!(
-            "{} probes: {} open, {} closed, {} filtered, {} unreachable, {} not possible",
-            self.sent + self.errors,
-            self.open,
-            self.closed,
-            self.filtered,
-            self.unreachable,
-            self.errors
-        )];
+        let mut lines = vec![self.verdicts()];
         if let Some(rtt) = self.rtt() {
             lines.push(format!(
                 "RTT min {}, mean {}, max {}",
@@ -124,6 +96,55 @@ impl Summary {
         }
         lines
     }
+
+    /// For people who sent the same probe often: what ping ends with.
+    pub(super) fn statistics(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "{} sent, {} answered, {} lost",
+                self.sent,
+                self.answered,
+                percent(self.lost(), self.sent)
+            ),
+            self.verdicts(),
+        ];
+        if let Some(rtt) = self.rtt() {
+            lines.push(format!(
+                "RTT min {}, mean {}, max {}, stddev {}",
+                millis(rtt.min_ns),
+                millis(rtt.mean_ns),
+                millis(rtt.max_ns),
+                millis(rtt.stddev_ns)
+            ));
+            lines.push(format!(
+                "    p50 {}, p90 {}, p99 {}",
+                millis(rtt.p50_ns),
+                millis(rtt.p90_ns),
+                millis(rtt.p99_ns)
+            ));
+        }
+        lines
+    }
+
+    fn verdicts(&self) -> String {
+        let probes = self.sent + self.errors;
+        format!(
+            "{probes} probe{}: {} open, {} closed, {} filtered, {} unreachable, {} not possible",
+            if probes == 1 { "" } else { "s" },
+            self.open,
+            self.closed,
+            self.filtered,
+            self.unreachable,
+            self.errors
+        )
+    }
+}
+
+/// `part` of `whole`, with a decimal where there is one.
+fn percent(part: u64, whole: u64) -> String {
+    let percent = 100.0 * part as f64 / whole.max(1) as f64;
+    let decimals = usize::from(percent.fract() != 0.0);
+    format!("{percent:.decimals$}%")
 }
 
 #[cfg(test)]
@@ -131,21 +152,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_samples() {
-        let summary = Summary {
-            rtts: (1..=100).rev().collect(),
-            ..Summary::default()
-        };
-        let rtt = summary.rtt().unwrap();
-        assert_eq!(
-            (rtt.min_ns, rtt.p50_ns, rtt.p90_ns, rtt.p99_ns, rtt.max_ns),
-            (1, 50, 90, 99, 100)
-        );
-        assert_eq!(rtt.mean_ns, 51); // 50.5, rounded
-    }
-
-    #[test]
-    fn without_a_sample_there_is_no_round_trip() {
-        assert_eq!(Summary::default().rtt(), None);
+    fn a_percentage_is_whole_where_it_can_be() {
+        assert_eq!(percent(0, 0), "0%");
+        assert_eq!(percent(0, 5), "0%");
+        assert_eq!(percent(5, 5), "100%");
+        assert_eq!(percent(1, 3), "33.3%");
     }
 }

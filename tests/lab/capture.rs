@@ -49,7 +49,8 @@ impl Namespace {
     pub fn capture(&self, interface: &str, filter: &str) -> Capture<'_> {
         let mut command = Command::new("tcpdump");
         command.args(["-i", interface, "-w", "-", "-U", "-n", "--immediate-mode"]);
-        command.args(["--time-stamp-precision=nano"]);
+        // Room for hundreds of packets of any length: of 2 MiB, the default, seven use it up.
+        command.args(["--time-stamp-precision=nano", "--buffer-size=65536"]);
         command.arg(format!("({filter}) or ether proto 0x88b5"));
         command
             .stdin(Stdio::null())

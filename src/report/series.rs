@@ -1,0 +1,176 @@
+//! The same probe again and again: a line each and closing statistics, in the manner of ping.
+
+use std::io::{self, Write};
+
+use crate::exchange::{Exchange, Outcome, Verdict};
+
+use super::{Record, Report, Style, Summary, millis, printable};
+
+/// Columns of a line.
+const WIDTH: usize = 80;
+
+/// Writes a line a probe, or none, and statistics in the end.
+#[derive(Debug)]
+pub struct Series<W> {
+    out: W,
+    style: Style,
+    /// A line a probe.
+    lines: bool,
+    /// More than one target: each line names its own.
+    several: bool,
+    written: bool,
+}
+
+impl<W: Write> Series<W> {
+    /// Writes to `out`: a line a probe if `lines`, of `several` targets or one.
+    pub fn new(out: W, style: Style, lines: bool, several: bool) -> Series<W> {
+        Series {
+            out,
+            style,
+            lines,
+            several,
+            written: false,
+        }
+    }
+
+    /// What is the same for all probes of one target.
+    fn header(&mut self, record: &Record) -> io::Result<()> {
+        if self.written || self.several {
+            return Ok(());
+        }
+        let mut header = format!("tcpshake {}", printable(&record.target.input));
+        if let Some(addr) = record.target.addr.filter(|_| record.target.name.is_some()) {
+            header += &format!(" ({addr})");
+        }
+        if let Some(local) = record.local.addr {
+            header += &format!(" from {}", local.ip());
+        }
+        if let Some(interface) = &record.local.interface {
+            header += &format!(" on {}", printable(interface));
+        }
+        for line in textwrap::wrap(
+            &header,
+            textwrap::Options::new(WIDTH).subsequent_indent("  "),
+        ) {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, record: &Record, verdict: Verdict) -> String {
+        let exchange = &record.exchange;
+        let head = match self.several {
+            true => format!("{} seq={} ", printable(&record.target.input), record.seq),
+            false => format!("seq={} ", record.seq),
+        };
+        let mut tail = String::new();
+        if let Some(rtt_ns) = exchange.handshake.rtt_ns {
+            tail += &format!(" {}", millis(rtt_ns));
+        }
+        tail += &format!(" {}", how(exchange, verdict));
+        let room = WIDTH.saturating_sub(head.len() + verdict.word().len() + tail.len());
+        tail += &notes(exchange, room);
+        let word = self.style.verdict(Some(verdict), verdict.word());
+        format!("{head}{word}{tail}")
+    }
+}
+
+impl<W: Write> Report for Series<W> {
+    fn probe(&mut self, record: &Record) -> io::Result<()> {
+        match record.exchange.verdict {
+            Some(verdict) if self.lines => {
+                self.header(record)?;
+                let line = self.line(record, verdict);
+                writeln!(self.out, "{line}")?;
+                self.written = true;
+                self.out.flush()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        let title = match &summary.target {
+            Some(target) => printable(&target.input),
+            None if self.several => "all".to_string(),
+            // Of one target all has been said.
+            None => return Ok(()),
+        };
+        if self.written {
+            writeln!(self.out)?;
+        }
+        self.written = true;
+        writeln!(self.out, "--- {title} ---")?;
+        for line in summary.statistics() {
+            writeln!(self.out, "{line}")?;
+        }
+        self.out.flush()
+    }
+}
+
+/// How an open port's connection ended, else why it has its verdict.
+fn how(exchange: &Exchange, verdict: Verdict) -> &'static str {
+    match (verdict, exchange.close.outcome) {
+        (Verdict::Open, Outcome::NotAttempted) => "not-closed",
+        (Verdict::Open, outcome) => outcome.word(),
+        _ => exchange.reason.unwrap_or_default(),
+    }
+}
+
+/// The words of what was out of the ordinary, each once, as many as there is `room` for.
+fn notes(exchange: &Exchange, room: usize) -> String {
+    const MORE: &str = ", ...";
+    let mut ids: Vec<&str> = Vec::new();
+    for anomaly in &exchange.anomalies {
+        if !ids.contains(&anomaly.id) {
+            ids.push(anomaly.id);
+        }
+    }
+    if ids.is_empty() {
+        return String::new();
+    }
+    let whole = format!(" ({})", ids.join(", "));
+    if whole.len() <= room {
+        return whole;
+    }
+    while ids.len() > 1 && ids.join(", ").len() + MORE.len() + " ()".len() > room {
+        ids.pop();
+    }
+    format!(" ({}{MORE})", ids.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Anomaly, AnomalyKind};
+
+    fn with(kinds: &[AnomalyKind]) -> Exchange {
+        let anomalies = kinds
+            .iter()
+            .map(|&kind| Anomaly::new(kind, 0, String::new()));
+        Exchange {
+            anomalies: anomalies.collect(),
+            ..Exchange::new()
+        }
+    }
+
+    #[test]
+    fn an_ordinary_probe_has_no_notes() {
+        assert_eq!(notes(&with(&[]), 40), "");
+    }
+
+    #[test]
+    fn equal_notes_are_told_once() {
+        let twice = with(&[AnomalyKind::RstTtl, AnomalyKind::RstTtl]);
+        assert_eq!(notes(&twice, 40), " (rst-ttl)");
+    }
+
+    #[test]
+    fn notes_fit_their_room() {
+        let exchange = with(AnomalyKind::ALL);
+        for room in [30, 40, 60] {
+            let told = notes(&exchange, room);
+            assert!(told.len() <= room && told.ends_with(", ...)"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One probe of one destination, and the record of it.
+
+use std::io;
+
+use crate::clock::Time;
+use crate::engine::{self, Finished, Probe, Stop};
+use crate::exchange::{Exchange, Flow, Outcome};
+use crate::link::{Link, SendError};
+use crate::net::{Live, route::interface_name};
+use crate::plan::{Departure, Destination, Host, Plan, Problem};
+use crate::random;
+use crate::report::{Failure, LocalInfo, Record, TargetInfo};
+use crate::session::Handshake;
+use crate::tcp::Config;
+use crate::wire::{IpFields, SeqNumber};
+
+use super::sources::Sources;
+
+/// Sends the probe `seq` to `destination`. Says too whether the user wants no other.
+///
+/// # Errors
+/// The capture failed.
+pub(super) fn probe(
+    plan: &Plan,
+    (destination, departure): (&Destination, &Departure),
+    (link, sources): (&mut Live, &mut Sources),
+    deadline: Option<Time>,
+    seq: u64,
+) -> io::Result<(Record, bool)> {
+    let remote = destination.remote.expect("a departure goes to an address");
+    let source = match sources.take(link, departure.local, remote)? {
+        Ok(source) => source,
+        Err(problem) => return Ok((blank(plan, destination, seq, why_not(&problem)), false)),
+    };
+    let flow = Flow {
+        local: source.address,
+        remote,
+    };
+    let drops = link.capture_drops();
+    let finished = engine::run(link, aim(plan, departure, flow), deadline)?;
+    sources.used(link, flow, &finished.exchange);
+    let failure = refusal(&finished, destination);
+    let mut exchange = finished.exchange;
+    let waited = finished.stopped.is_none() && plan.course.end.waits_for_fin();
+    if waited && exchange.close.outcome == Outcome::Aborted {
+        // No frame tells what our RST had waited for.
+        exchange.close.outcome = Outcome::NoFin;
+    }
+    let record = Record {
+        seq,
+        started: finished.started,
+        target: target_info(destination),
+        local: LocalInfo {
+            addr: Some(source.address),
+            interface: finished.interface.map(interface_name),
+            guard: Some(source.way.to_string()),
+        },
+        requested: plan.course.end,
+        time_wait: plan.course.time_wait,
+        kernel_rst: finished.kernel_rst,
+        capture_drops: link.capture_drops().saturating_sub(drops),
+        stopped: finished.stopped.is_some(),
+        failure,
+        exchange,
+    };
+    Ok((record, finished.interrupted))
+}
+
+fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
+    let syn = &departure.syn;
+    Probe {
+        flow,
+        scope: departure.route.scope,
+        ip: IpFields {
+            ttl: syn.ttl,
+            dscp: plan.dscp,
+            ecn: 0,
+            dont_fragment: plan.dont_fragment,
+            identification: (random::u32() as u16).max(1),
+            flow_label: random::u32() & 0xf_ffff,
+        },
+        session: Handshake::new(
+            Config {
+                local_port: flow.local.port(),
+                remote_port: flow.remote.port(),
+                iss: SeqNumber(plan.isn.unwrap_or_else(random::u32)),
+                window: syn.window,
+                options: syn.options.clone(),
+                syn_flags: syn.flags,
+                schedule: plan.schedule,
+            },
+            plan.course,
+        ),
+    }
+}
+
+/// Why there is no verdict, if there is none.
+fn refusal(finished: &Finished, destination: &Destination) -> Option<Failure> {
+    let input = &destination.target.input;
+    match &finished.refused {
+        Some(error @ SendError::Firewall) => {
+            return Some(failure(
+                "local-firewall",
+                &format!("{input}: nothing was sent: {error}"),
+            ));
+        }
+        Some(SendError::NoRoute(error)) => {
+            return Some(failure("no-route", &format!("{input}: no route: {error}")));
+        }
+        Some(SendError::Other(error)) => {
+            return Some(failure(
+                "not-sent",
+                &format!("{input}: the SYN could not be sent: {error}"),
+            ));
+        }
+        None => {}
+    }
+    let undecided =
+        finished.exchange.verdict.is_none() && finished.stopped == Some(Stop::Interrupted);
+    undecided.then(|| {
+        failure(
+            "interrupted",
+            &format!("{input}: interrupted before any answer"),
+        )
+    })
+}
+
+pub(super) fn why_not(problem: &Problem) -> Failure {
+    match problem {
+        Problem::Target { reason, text } | Problem::Host { reason, text } => failure(reason, text),
+        Problem::Usage(text) => failure("usage", text),
+    }
+}
+
+pub(super) fn failure(reason: &'static str, text: &str) -> Failure {
+    Failure {
+        reason,
+        text: text.to_string(),
+    }
+}
+
+pub(super) fn target_info(destination: &Destination) -> TargetInfo {
+    TargetInfo {
+        input: destination.target.input.clone(),
+        name: match &destination.target.host {
+            Host::Name(name) => Some(name.clone()),
+            Host::Address(..) => None,
+        },
+        addr: destination.remote.map(|remote| remote.ip()),
+        port: destination.target.port,
+    }
+}
+
+/// The record of a target of which nothing was sent.
+pub(super) fn blank(plan: &Plan, destination: &Destination, seq: u64, failure: Failure) -> Record {
+    Record {
+        seq,
+        started: crate::net::wall(),
+        target: target_info(destination),
+        local: LocalInfo::default(),
+        requested: plan.course.end,
+        time_wait: plan.course.time_wait,
+        exchange: Exchange::new(),
+        kernel_rst: 0,
+        capture_drops: 0,
+        failure: Some(failure),
+        stopped: false,
+    }
+}
