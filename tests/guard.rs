@@ -11,7 +11,16 @@ use lab::{
     wait_until,
 };
 
-const ENDS: [&str; 6] = ["fin", "rst", "syn-rst", "half", "hold", "none"];
+const ENDS: [&str; 8] = [
+    "fin",
+    "rst",
+    "syn-rst",
+    "passive",
+    "half",
+    "simultaneous",
+    "hold",
+    "none",
+];
 const NET_RAW: &[&str] = &["net_raw"];
 const NET_RAW_AND_ADMIN: &[&str] = &["net_raw", "net_admin"];
 
@@ -139,7 +148,7 @@ fn run(client: &Namespace, capabilities: &[&str], arguments: &[String]) -> Finis
     tcpshake(client, &arguments).with_only(capabilities).run()
 }
 
-/// The server reads to the end and closes, where the end leaves it a connection to read from.
+/// The server reads to the end and closes, or closes at once, where the end asks for that.
 fn run_answered(
     pair: &Pair,
     listener: &Listener,
@@ -148,8 +157,14 @@ fn run_answered(
     arguments: &[String],
 ) -> Finished {
     std::thread::scope(|scope| {
-        if ["fin", "half", "hold"].contains(&end) {
-            scope.spawn(|| listener.accept().read_to_end());
+        match end {
+            "fin" | "half" | "hold" => {
+                scope.spawn(|| listener.accept().read_to_end());
+            }
+            "passive" | "simultaneous" => {
+                scope.spawn(|| listener.accept().close());
+            }
+            _ => {}
         }
         run(&pair.client, capabilities, arguments)
     })
@@ -160,7 +175,9 @@ fn run_answered(
 fn forget(peer: &Namespace, listener: &Listener) {
     wait_until("the peer has no connection", || {
         let mut sockets = peer.tcp_sockets();
-        sockets.retain(|socket| socket.local == listener.address() && socket.state != "LISTEN");
+        let over = ["LISTEN", "TIME-WAIT"];
+        sockets
+            .retain(|socket| socket.local == listener.address() && !over.contains(&socket.state));
         sockets.is_empty().then_some(())
     });
 }
