@@ -6,22 +6,21 @@
 mod close;
 mod demux;
 mod ends;
+mod icmp;
 mod known;
+mod reset;
 mod rtt;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use crate::clock::Stamp;
 use crate::exchange::{
-    Anomaly, AnomalyKind, Checksum, End, Exchange, IcmpPacket, IcmpRecord, PREVIEW, PeerRecord,
-    QUOTED, SegmentRecord, StateChange, Verdict,
+    Anomaly, AnomalyKind, Checksum, End, Exchange, PREVIEW, PeerRecord, SegmentRecord, StateChange,
+    Verdict,
 };
-use crate::tcp::window::{
-    AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
-};
-use crate::tcp::{Negotiated, State, StateSet};
-use crate::wire::{IcmpMessage, IpHeader, Quote, Segment, SeqNumber};
+use crate::tcp::window::{AckJudgement, ack_answers_syn, judge_ack, segment_acceptable};
+use crate::tcp::{Negotiated, State};
+use crate::wire::{IpHeader, Segment, SeqNumber};
 
 use close::CloseWatch;
 use ends::{Arrival, Claim, Ends, Place};
@@ -188,22 +187,6 @@ impl Observer {
             window_size: u32::from(segment.window) << self.window_shift(from, segment),
             checksum,
         });
-    }
-
-    fn record_icmp(&mut self, t_ns: i64, ip: &IpHeader, message: &IcmpMessage) {
-        let packets = &mut self.exchange.icmp_packets;
-        if packets.len() < MOST_OF_A_KIND as usize {
-            let body = &message.body;
-            packets.push(IcmpPacket {
-                t_ns,
-                ip: ip.clone(),
-                message: IcmpMessage {
-                    body: body[..body.len().min(QUOTED)].to_vec(),
-                    ..*message
-                },
-                intact: message.checksum_ok(ip.src(), ip.dst()),
-            });
-        }
     }
 
     /// How far the window of a segment is shifted (RFC 7323 2.2: never that of a SYN).
@@ -378,80 +361,6 @@ impl Observer {
         self.anomaly(AnomalyKind::SynAckRepeated, t_ns, text);
     }
 
-    fn peer_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
-        let Some(rcv_nxt) = self.received else { return };
-        let judgement = judge_rst(rcv_nxt, self.our_window, segment.seq);
-        let taken = if self.ends.local_state() == State::SynSent.into() {
-            // RFC 9293 3.10.7.3, second: by its acknowledgment.
-            segment.flags.ack() && self.acks_what_we_sent(segment)
-        } else {
-            // RFC 9293 3.10.7.4, second: by the number that we expect, nothing else.
-            judgement == RstJudgement::Reset
-        };
-        if !taken && judgement != RstJudgement::Reset {
-            let text = format!(
-                "a RST with seq {} was ignored: only {rcv_nxt} would be taken (RFC 5961)",
-                segment.seq
-            );
-            self.anomaly(AnomalyKind::RstIgnored, t_ns, text);
-            let claims = self.ends.peer_may_have_reset();
-            return self.claims(t_ns, claims);
-        }
-        let suspect = self.suspect_reset(t_ns, ttl, segment);
-        let over = StateSet::from([State::TimeWait, State::Closed]);
-        self.close.peer_reset |= self.ends.local_state().intersection(over).is_empty();
-        let arrival = Arrival {
-            acceptable: taken,
-            gap: false,
-            fin_taken: false,
-        };
-        let claims = if suspect {
-            self.ends.other_may_have_reset(segment, arrival)
-        } else {
-            self.ends.peer_sends(t_ns, segment, arrival)
-        };
-        self.claims(t_ns, claims);
-    }
-
-    /// Whether the RST seems to come from elsewhere than the SYN-ACK.
-    fn suspect_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) -> bool {
-        let Some(usual) = self.exchange.peer.as_ref().map(|peer| peer.ttl) else {
-            return false;
-        };
-        let mut suspect = ttl != usual;
-        if suspect {
-            let text = format!(
-                "the RST came with TTL {ttl} while the peer answers with {usual}: something on the path may have sent it"
-            );
-            self.anomaly(AnomalyKind::RstTtl, t_ns, text);
-        }
-        let newest = self
-            .exchange
-            .segments
-            .iter()
-            .rev()
-            .find(|s| s.from == End::Local);
-        let answers_newest = newest.is_some_and(|ours| {
-            let ours = &ours.segment;
-            segment.flags.ack() && ours.flags.fin() && ours.seq.lt(segment.ack)
-        });
-        if let (true, Some(ours), Some(rtt_ns)) =
-            (answers_newest, newest, self.exchange.handshake.rtt_ns)
-        {
-            let after_ns = t_ns.saturating_sub(ours.t_ns).unsigned_abs();
-            if after_ns < rtt_ns / 2 {
-                suspect = true;
-                let text = format!(
-                    "the RST answers our FIN after {:.3} ms, sooner than the peer's {:.3} ms round trip allows",
-                    after_ns as f64 / 1e6,
-                    rtt_ns as f64 / 1e6
-                );
-                self.anomaly(AnomalyKind::RstTiming, t_ns, text);
-            }
-        }
-        suspect
-    }
-
     /// Whether the peer can have sent this on our connection: it acknowledges what we may have
     /// sent, and lies in our window or before it.
     fn belongs(&self, segment: &Segment) -> bool {
@@ -540,40 +449,6 @@ impl Observer {
         let room = PREVIEW - data.preview.len();
         data.preview
             .extend_from_slice(&fresh[..fresh.len().min(room)]);
-    }
-
-    fn icmp(&mut self, t_ns: i64, from: IpAddr, message: &IcmpMessage, quote: &Quote) {
-        // Without an answer to its ARP a SYN is never captured: the quote is all there is of it.
-        let isn = *self.exchange.handshake.isn.get_or_insert(quote.seq);
-        let decides = message.reports_loss() && isn == quote.seq;
-        if self.exchange.verdict.is_none() && decides {
-            let verdict = if message.prohibited() {
-                Verdict::Filtered
-            } else {
-                Verdict::Unreachable
-            };
-            self.decide(verdict, message.reason());
-            self.exchange.icmp = Some(IcmpRecord {
-                t_ns,
-                icmp_type: message.icmp_type,
-                code: message.code,
-                from,
-                reason: message.reason(),
-            });
-            return;
-        }
-        let repeats = self.exchange.icmp.is_some_and(|first| {
-            (first.icmp_type, first.code, first.from) == (message.icmp_type, message.code, from)
-        });
-        if repeats {
-            // One for each SYN that was sent.
-            return;
-        }
-        let text = format!(
-            "an ICMP error ({}) from {from} about this connection was ignored",
-            message.reason()
-        );
-        self.anomaly(AnomalyKind::IcmpIgnored, t_ns, text);
     }
 
     fn claims(&mut self, t_ns: i64, claims: Vec<Claim>) {

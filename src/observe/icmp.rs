@@ -1,0 +1,60 @@
+//! ICMP errors about the connection: the first that quotes our SYN decides.
+
+use std::net::IpAddr;
+
+use crate::exchange::{AnomalyKind, IcmpPacket, IcmpRecord, QUOTED, Verdict};
+use crate::wire::{IcmpMessage, IpHeader, Quote};
+
+use super::{MOST_OF_A_KIND, Observer};
+
+impl Observer {
+    pub(super) fn record_icmp(&mut self, t_ns: i64, ip: &IpHeader, message: &IcmpMessage) {
+        let packets = &mut self.exchange.icmp_packets;
+        if packets.len() < MOST_OF_A_KIND as usize {
+            let body = &message.body;
+            packets.push(IcmpPacket {
+                t_ns,
+                ip: ip.clone(),
+                message: IcmpMessage {
+                    body: body[..body.len().min(QUOTED)].to_vec(),
+                    ..*message
+                },
+                intact: message.checksum_ok(ip.src(), ip.dst()),
+            });
+        }
+    }
+
+    pub(super) fn icmp(&mut self, t_ns: i64, from: IpAddr, message: &IcmpMessage, quote: &Quote) {
+        // Without an answer to its ARP a SYN is never captured: the quote is all there is of it.
+        let isn = *self.exchange.handshake.isn.get_or_insert(quote.seq);
+        let decides = message.reports_loss() && isn == quote.seq;
+        if self.exchange.verdict.is_none() && decides {
+            let verdict = if message.prohibited() {
+                Verdict::Filtered
+            } else {
+                Verdict::Unreachable
+            };
+            self.decide(verdict, message.reason());
+            self.exchange.icmp = Some(IcmpRecord {
+                t_ns,
+                icmp_type: message.icmp_type,
+                code: message.code,
+                from,
+                reason: message.reason(),
+            });
+            return;
+        }
+        let repeats = self.exchange.icmp.is_some_and(|first| {
+            (first.icmp_type, first.code, first.from) == (message.icmp_type, message.code, from)
+        });
+        if repeats {
+            // One for each SYN that was sent.
+            return;
+        }
+        let text = format!(
+            "an ICMP error ({}) from {from} about this connection was ignored",
+            message.reason()
+        );
+        self.anomaly(AnomalyKind::IcmpIgnored, t_ns, text);
+    }
+}
