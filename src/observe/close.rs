@@ -5,7 +5,7 @@ use crate::wire::SeqNumber;
 
 use super::ends::Ends;
 
-/// The FINs and RSTs of a connection.
+/// The FINs of a connection, and the peer's RST.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CloseWatch {
     our_fin_ns: Option<i64>,
@@ -13,8 +13,6 @@ pub(super) struct CloseWatch {
     our_fin_acked_ns: Option<i64>,
     fin_rtt_ns: Option<u64>,
     peer_fin_ns: Option<i64>,
-    /// We sent a RST on this connection.
-    pub(super) we_reset: bool,
     /// An acceptable RST of the peer came while the connection was open.
     pub(super) peer_reset: bool,
 }

@@ -175,7 +175,7 @@ impl Ends {
         doubt.fin_unseen |= stale;
         // Waves two and three in one, the answer that our FIN asked for. For the repeat of a FIN
         // that crossed ours to come just now, the ACK of ours would have to be lost as well.
-        let answers_ours = |sent_ns: i64| t_ns - sent_ns < SOONEST_REPEAT_NS + self.round_trip_ns;
+        let answers_ours = |sent_ns: i64| t_ns - sent_ns < patience_ns;
         doubt.late &= !self.our_fin_ns.is_some_and(answers_ours);
         self.peer.note(t_ns, segment, doubt);
         if arrival.fin_taken && segment.flags.fin() {

@@ -20,15 +20,15 @@ pub(super) struct Doubt {
 pub(super) struct Effect {
     pub(super) rst: bool,
     /// The sender reset after its own FIN: it waited in vain, so the receiver's FIN may be lost.
-    pub(super) gave_up: bool,
-    pub(super) syn: bool,
-    pub(super) acks_syn: bool,
-    pub(super) acks_fin: bool,
+    gave_up: bool,
+    syn: bool,
+    acks_syn: bool,
+    acks_fin: bool,
     pub(super) fin: bool,
 }
 
 impl Effect {
-    pub(super) fn apply(self, state: State) -> StateSet {
+    fn apply(self, state: State) -> StateSet {
         if self.rst {
             return self.apply_rst(state);
         }
@@ -50,7 +50,7 @@ impl Effect {
 
     /// RFC 9293 3.10.7.4, second: after a passive open back to LISTEN, else CLOSED. The wire does
     /// not tell how the receiver opened.
-    pub(super) fn apply_rst(self, state: State) -> StateSet {
+    fn apply_rst(self, state: State) -> StateSet {
         match state {
             Closed | Listen => state.into(),
             SynSent if !self.acks_syn => SynSent.into(), // 3.10.7.3, second
@@ -73,15 +73,15 @@ pub(super) struct Known {
     /// The highest number it has acknowledged.
     pub(super) acked: Option<SeqNumber>,
     /// When it last sent something that shows that it had sent no FIN yet.
-    pub(super) open_ns: Option<i64>,
+    open_ns: Option<i64>,
     /// Its last segment has its FIN, never sent before.
-    pub(super) fin_is_fresh: bool,
+    fin_is_fresh: bool,
     /// A RST that was not taken came when the other end had sent up to here.
     pub(super) doubted: Option<SeqNumber>,
     /// States that its last segment allows, before anything that may have reached it since.
     pub(super) proven: StateSet,
     /// What it may have received, repeats left out.
-    pub(super) arriving: Vec<Effect>,
+    arriving: Vec<Effect>,
     pub(super) states: StateSet,
 }
 
@@ -104,7 +104,7 @@ impl Known {
         self.fin.is_some_and(|fin| fin.lt(ack))
     }
 
-    pub(super) fn has_acked_fin_of(&self, other: &Known) -> bool {
+    fn has_acked_fin_of(&self, other: &Known) -> bool {
         self.acked.is_some_and(|ack| other.fin_covered_by(ack))
     }
 
@@ -172,7 +172,7 @@ impl Known {
     }
 
     /// The states in which an end may send this segment, whose numbers are noted already.
-    pub(super) fn may_send(&self, segment: &Segment, other: &Known, fin_unseen: bool) -> StateSet {
+    fn may_send(&self, segment: &Segment, other: &Known, fin_unseen: bool) -> StateSet {
         let flags = segment.flags;
         if flags.rst() {
             // A RST with ACK is that of an ABORT, one without it may come from a listener.
@@ -201,7 +201,7 @@ impl Known {
     }
 
     /// Before its FIN.
-    pub(super) fn may_send_open(&self, segment: &Segment, other: &Known) -> StateSet {
+    fn may_send_open(&self, segment: &Segment, other: &Known) -> StateSet {
         if segment.flags.ack() && other.fin_covered_by(segment.ack) {
             return CloseWait.into();
         }
@@ -216,7 +216,7 @@ impl Known {
     }
 
     /// With or after its FIN.
-    pub(super) fn may_send_closed(&self, segment: &Segment, other: &Known) -> StateSet {
+    fn may_send_closed(&self, segment: &Segment, other: &Known) -> StateSet {
         let flags = segment.flags;
         let fin_arrived = flags.ack() && other.fin_covered_by(segment.ack);
         // A FIN is sent again only while it is not acknowledged.
@@ -245,7 +245,7 @@ impl Known {
 
     /// What acknowledges something sent after the RST came was sent after the RST: that was forged.
     /// Anything else may have been overtaken by it.
-    pub(super) fn settle_doubt(&mut self, segment: &Segment) {
+    fn settle_doubt(&mut self, segment: &Segment) {
         let Some(sent) = self.doubted else { return };
         if segment.flags.ack() && sent.lt(segment.ack) {
             self.doubted = None;
@@ -255,7 +255,7 @@ impl Known {
     }
 
     /// The states that `from` may have become by any of what may have arrived, or by `itself`.
-    pub(super) fn reachable(&self, from: StateSet, itself: fn(State) -> State) -> StateSet {
+    fn reachable(&self, from: StateSet, itself: fn(State) -> State) -> StateSet {
         let mut reached = from;
         loop {
             let next = reached

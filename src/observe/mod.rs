@@ -204,9 +204,7 @@ impl Observer {
         let flags = segment.flags;
         if flags.syn() && !flags.ack() {
             self.our_syn_leaves(t_ns, segment);
-        } else if flags.rst() {
-            self.close.we_reset |= self.is_our_reset(segment);
-        } else if flags.ack() {
+        } else if flags.ack() && !flags.rst() {
             self.exchange.handshake.completed |= self.exchange.verdict == Some(Verdict::Open);
         }
         if !flags.rst() {
