@@ -5,9 +5,10 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
+use nix::ifaddrs::getifaddrs;
 use nix::libc;
 use nix::net::if_::{if_indextoname, if_nametoindex};
-use nix::sys::socket::getsockopt;
+use nix::sys::socket::{SockaddrStorage, getsockopt};
 use socket2::{Domain, Socket, Type};
 
 use super::options::{IpMtu, Ipv6Mtu};
@@ -37,11 +38,22 @@ pub enum RouteError {
     NoRoute {
         /// Where to.
         to: IpAddr,
+        /// The source asked for.
+        source: Option<IpAddr>,
+        /// The interface asked for.
+        interface: Option<String>,
         /// What the kernel says.
         error: io::Error,
     },
-    /// The source is not an address of this host (or not of that interface).
+    /// The source is not an address of this host.
     SourceNotOurs(IpAddr),
+    /// The link-local source is not an address of that interface.
+    SourceElsewhere {
+        /// The source asked for.
+        source: IpAddr,
+        /// The interface.
+        interface: String,
+    },
     /// No interface has this name.
     UnknownInterface(String),
     /// One of the two addresses is IPv4, the other IPv6.
@@ -53,6 +65,15 @@ pub enum RouteError {
     },
     /// A link-local IPv6 address says nothing without an interface.
     ScopeNeeded(Ipv6Addr),
+    /// The destination's zone is one interface, the one asked for another.
+    TwoInterfaces {
+        /// Where to.
+        to: IpAddr,
+        /// The interface of its zone.
+        zone: String,
+        /// The interface asked for.
+        interface: String,
+    },
     /// Every host of a network, not one.
     Broadcast(IpAddr),
     /// Anything else.
@@ -62,15 +83,30 @@ pub enum RouteError {
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RouteError::NoRoute { to, error } => {
+            RouteError::NoRoute {
+                to,
+                source,
+                interface,
+                error,
+            } => {
                 write!(
                     f,
-                    "no route to {to}: {} (see `ip route get {to}`)",
+                    "no route to {to}: {} (see `ip route get {to}",
                     why(error)
-                )
+                )?;
+                if let Some(source) = source {
+                    write!(f, " from {source}")?;
+                }
+                if let Some(interface) = interface {
+                    write!(f, " oif {interface}")?;
+                }
+                f.write_str("`)")
             }
             RouteError::Broadcast(ip) => write!(f, "{ip} is a broadcast address"),
             RouteError::SourceNotOurs(ip) => write!(f, "{ip} is not an address of this host"),
+            RouteError::SourceElsewhere { source, interface } => {
+                write!(f, "{source} is not an address of {interface}")
+            }
             RouteError::UnknownInterface(name) => write!(f, "there is no interface {name:?}"),
             RouteError::FamilyMismatch { source, to } => {
                 write!(f, "{source} and {to} are not of the same IP version")
@@ -81,6 +117,11 @@ impl fmt::Display for RouteError {
                     "{ip} is link-local and says nothing without an interface"
                 )
             }
+            RouteError::TwoInterfaces {
+                to,
+                zone,
+                interface,
+            } => write!(f, "{to}%{zone} is not reached by {interface}"),
             RouteError::Other(error) => write!(f, "cannot ask the kernel for a route: {error}"),
         }
     }
@@ -118,55 +159,121 @@ pub fn route(
     source: Option<IpAddr>,
     interface: Option<&str>,
 ) -> Result<Route, RouteError> {
-    let to = dest.ip();
-    if let Some(source) = source.filter(|source| source.is_ipv4() != to.is_ipv4()) {
-        return Err(RouteError::FamilyMismatch { source, to });
+    let wish = Wish::new(dest, source, interface)?;
+    match (wish.ask(), interface) {
+        (Err(error @ RouteError::NoRoute { .. }), Some(name)) if source.is_none() => {
+            wish.ask_from_each_address_of(name).ok_or(error)
+        }
+        (answer, _) => answer,
     }
-    let scope = match interface {
-        Some(name) => interface_index(name)?,
-        None => scope_of(dest),
-    };
-    let link_local = [Some(to), source]
-        .into_iter()
-        .flatten()
-        .find_map(link_local);
-    if let Some(ip) = link_local.filter(|_| scope == 0) {
-        return Err(RouteError::ScopeNeeded(ip));
-    }
-    let socket = Socket::new(Domain::for_address(dest), Type::DGRAM, None)
-        .map_err(|error| RouteError::NoRoute { to, error })?;
-    if let Some(name) = interface {
-        socket
-            .bind_device(Some(name.as_bytes()))
-            .map_err(RouteError::Other)?;
-    }
-    if let Some(source) = source {
-        bind(&socket, source, scope)?;
-    }
-    let dest = scoped(to, dest.port(), scope);
-    if let Err(error) = socket.connect(&dest.into()) {
-        return Err(refusal(&socket, dest, error));
-    }
-    chosen(&socket, dest).map_err(RouteError::Other)
 }
 
-/// A broadcast address and a route of type `prohibit` are both EACCES, but the first is not for
-/// one who asked for it.
-fn refusal(socket: &Socket, dest: SocketAddr, error: io::Error) -> RouteError {
-    let to = dest.ip();
-    let is_broadcast = error.raw_os_error() == Some(libc::EACCES)
-        && socket.set_broadcast(true).is_ok()
-        && socket.connect(&dest.into()).is_ok();
-    if is_broadcast {
-        RouteError::Broadcast(to)
-    } else {
-        RouteError::NoRoute { to, error }
+/// What a route is asked for.
+#[derive(Clone, Copy)]
+struct Wish<'a> {
+    dest: SocketAddr,
+    source: Option<IpAddr>,
+    interface: Option<&'a str>,
+    scope: u32,
+}
+
+impl<'a> Wish<'a> {
+    fn new(
+        dest: SocketAddr,
+        source: Option<IpAddr>,
+        interface: Option<&'a str>,
+    ) -> Result<Wish<'a>, RouteError> {
+        let to = dest.ip();
+        if let Some(source) = source.filter(|source| source.is_ipv4() != to.is_ipv4()) {
+            return Err(RouteError::FamilyMismatch { source, to });
+        }
+        let zone = scope_of(dest);
+        let scope = match interface {
+            Some(name) => interface_index(name)?,
+            None => zone,
+        };
+        if let Some(name) = interface.filter(|_| zone != 0 && zone != scope) {
+            return Err(RouteError::TwoInterfaces {
+                to,
+                zone: interface_name(zone),
+                interface: name.to_owned(),
+            });
+        }
+        let ends = [Some(to), source].into_iter().flatten();
+        match ends.filter_map(link_local).next() {
+            Some(ip) if scope == 0 => Err(RouteError::ScopeNeeded(ip)),
+            _ => Ok(Wish {
+                dest: scoped(to, dest.port(), scope),
+                source,
+                interface,
+                scope,
+            }),
+        }
+    }
+
+    fn ask(&self) -> Result<Route, RouteError> {
+        let domain = Domain::for_address(self.dest);
+        let socket =
+            Socket::new(domain, Type::DGRAM, None).map_err(|error| self.no_route(error))?;
+        if let Some(name) = self.interface {
+            socket
+                .bind_device(Some(name.as_bytes()))
+                .map_err(RouteError::Other)?;
+        }
+        if let Some(source) = self.source {
+            bind(&socket, source, self.scope)?;
+        }
+        if let Err(error) = socket.connect(&self.dest.into()) {
+            return Err(self.refusal(&socket, error));
+        }
+        chosen(&socket, self.dest).map_err(RouteError::Other)
+    }
+
+    /// A rule that goes by the source (`ip rule add from`) applies only once there is one. For
+    /// IPv4 the kernel asks a second time itself, for IPv6 it does not keep to the interface.
+    fn ask_from_each_address_of(self, interface: &str) -> Option<Route> {
+        let addresses = addresses_of(interface).into_iter();
+        let mut usable =
+            addresses.filter(|ip| ip.is_ipv4() == self.dest.is_ipv4() && link_local(*ip).is_none());
+        usable.find_map(|ip| {
+            let source = Some(ip);
+            Wish { source, ..self }.ask().ok()
+        })
+    }
+
+    /// A broadcast address and a route of type `prohibit` are both EACCES, but the first is not
+    /// for one who asked for it.
+    fn refusal(&self, socket: &Socket, error: io::Error) -> RouteError {
+        let is_broadcast = error.raw_os_error() == Some(libc::EACCES)
+            && socket.set_broadcast(true).is_ok()
+            && socket.connect(&self.dest.into()).is_ok();
+        if is_broadcast {
+            RouteError::Broadcast(self.dest.ip())
+        } else {
+            self.no_route(error)
+        }
+    }
+
+    fn no_route(&self, error: io::Error) -> RouteError {
+        let zone = (self.scope != 0).then(|| interface_name(self.scope));
+        RouteError::NoRoute {
+            to: self.dest.ip(),
+            source: self.source,
+            interface: zone,
+            error,
+        }
     }
 }
 
 fn bind(socket: &Socket, source: IpAddr, scope: u32) -> Result<(), RouteError> {
     let refusal = |error: io::Error| match error.raw_os_error() {
-        Some(libc::EADDRNOTAVAIL) => RouteError::SourceNotOurs(source),
+        Some(libc::EADDRNOTAVAIL) => match link_local(source) {
+            Some(_) => RouteError::SourceElsewhere {
+                source,
+                interface: interface_name(scope),
+            },
+            None => RouteError::SourceNotOurs(source),
+        },
         _ => RouteError::Other(error),
     };
     socket
@@ -218,6 +325,25 @@ fn scope_of(address: SocketAddr) -> u32 {
 /// [`RouteError::UnknownInterface`].
 pub fn interface_index(name: &str) -> Result<u32, RouteError> {
     if_nametoindex(name).map_err(|_| RouteError::UnknownInterface(name.to_owned()))
+}
+
+/// The index of the interface that a zone names, or numbers (RFC 4007 11.2).
+///
+/// # Errors
+/// [`RouteError::UnknownInterface`].
+pub fn zone_index(zone: &str) -> Result<u32, RouteError> {
+    let numbered = |index: &u32| if_indextoname(*index).is_ok_and(|name| !name.is_empty());
+    interface_index(zone).or_else(|error| zone.parse().ok().filter(numbered).ok_or(error))
+}
+
+fn addresses_of(interface: &str) -> Vec<IpAddr> {
+    let entries = getifaddrs().into_iter().flatten();
+    let its_own = entries.filter(|entry| entry.interface_name == interface);
+    let ip = |address: SockaddrStorage| {
+        let v4 = address.as_sockaddr_in().map(|v4| v4.ip().into());
+        v4.or_else(|| address.as_sockaddr_in6().map(|v6| v6.ip().into()))
+    };
+    its_own.filter_map(|entry| ip(entry.address?)).collect()
 }
 
 /// The name of the interface of this index, its number in decimal when it has gone.
@@ -283,6 +409,27 @@ mod tests {
         let source = "fe80::1".parse().unwrap();
         let refused = route(to("[::1]:80"), Some(source), None);
         assert!(matches!(refused, Err(RouteError::ScopeNeeded(ip)) if ip == source));
+    }
+
+    #[test]
+    fn the_zone_and_the_interface_are_one() {
+        let refused = route(to("[fe80::1%4000000000]:80"), None, Some("lo"));
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "fe80::1%4000000000 is not reached by lo"
+        );
+    }
+
+    #[test]
+    fn a_missing_route_is_looked_for_with_the_same_wish() {
+        let refused = RouteError::NoRoute {
+            to: [192, 0, 2, 1].into(),
+            source: Some([10, 0, 0, 1].into()),
+            interface: Some("eth1".to_owned()),
+            error: io::Error::from_raw_os_error(libc::ENETUNREACH),
+        };
+        let hint = "`ip route get 192.0.2.1 from 10.0.0.1 oif eth1`";
+        assert!(refused.to_string().contains(hint), "{refused}");
     }
 
     #[test]

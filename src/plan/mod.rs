@@ -236,7 +236,7 @@ fn route_problem(error: RouteError) -> Result<Problem, Problem> {
     let text = error.to_string();
     match error {
         RouteError::NoRoute { .. } => Ok(Problem::target("no-route", text)),
-        RouteError::SourceNotOurs(_) => Err(Problem::host(
+        RouteError::SourceNotOurs(_) | RouteError::SourceElsewhere { .. } => Err(Problem::host(
             "source-not-ours",
             format!("--source: {text}: choose one that `ip address` shows"),
         )),
@@ -247,6 +247,9 @@ fn route_problem(error: RouteError) -> Result<Problem, Problem> {
         RouteError::FamilyMismatch { .. } => Err(Problem::usage(format!("--source: {text}"))),
         RouteError::ScopeNeeded(ip) => Err(Problem::usage(format!(
             "{text}: write [{ip}%eth0], or add --interface"
+        ))),
+        RouteError::TwoInterfaces { .. } => Err(Problem::usage(format!(
+            "--interface: {text}: name the same interface, or only one"
         ))),
         RouteError::Broadcast(ip) => Err(Problem::usage(format!("{ip}: {}", target::NO_GROUPS))),
         RouteError::Other(_) => Err(Problem::host("no-route", text)),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use dns_lookup::{AddrInfoHints, LookupErrorKind, getaddrinfo};
 use nix::libc;
 
-use crate::net::route::interface_index;
+use crate::net::route::zone_index;
 
 use super::Problem;
 
@@ -131,6 +131,9 @@ fn parse_host(written: &str) -> Result<Host, String> {
     match address.parse::<IpAddr>() {
         Ok(ip) if ip.is_ipv4() && zone.is_some() => Err("an IPv4 address has no zone".to_string()),
         Ok(ip) => {
+            if let Some(zone) = &zone {
+                check_zone(ip, zone)?;
+            }
             // An IPv4-mapped IPv6 address is reached by IPv4 (RFC 4291 2.5.5.2).
             let ip = ip.to_canonical();
             refuse_groups(ip)?;
@@ -140,6 +143,18 @@ fn parse_host(written: &str) -> Result<Host, String> {
             "{bare:?} is not an IPv6 address (with a port, write [ADDRESS]:PORT)"
         )),
         Err(_) => Ok(Host::Name(bare.to_string())),
+    }
+}
+
+/// RFC 4007 11.2: a zone is part of an address that means something in that zone only.
+fn check_zone(ip: IpAddr, zone: &str) -> Result<(), String> {
+    let link_local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    match zone {
+        "" => Err(format!("no zone after the '%': write [{ip}%eth0]")),
+        _ if !link_local => Err(format!(
+            "only a link-local address has a zone: drop %{zone}, or write --interface {zone}"
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -235,14 +250,9 @@ fn with_zone(ip: IpAddr, port: u16, zone: Option<&str>) -> Result<SocketAddr, Pr
     let IpAddr::V6(v6) = ip else {
         return Ok(SocketAddr::new(ip, port));
     };
-    let scope = match zone {
-        None => 0,
-        Some(zone) => match zone.parse() {
-            Ok(index) => index,
-            Err(_) => interface_index(zone)
-                .map_err(|error| Problem::host("no-interface", error.to_string()))?,
-        },
-    };
+    let scope = zone
+        .map_or(Ok(0), zone_index)
+        .map_err(|error| Problem::host("no-interface", error.to_string()))?;
     Ok(SocketAddrV6::new(v6, port, 0, scope).into())
 }
 
@@ -377,6 +387,28 @@ mod tests {
         assert!(refusal("10.0.0.0/24:80").contains("blocks"));
         assert!(refusal("http://h:80/").contains("URL"));
         assert!(refusal("[nonsense::x]:80").contains("not an IPv6 address"));
+    }
+
+    #[test]
+    fn only_a_link_local_address_has_a_zone() {
+        assert!(refusal("[fe80::1%]:80").contains("no zone"));
+        assert!(refusal("[2001:db8::1%eth0]:80").contains("write --interface eth0"));
+        assert!(refusal("192.0.2.1%eth0:80").contains("an IPv4 address has no zone"));
+    }
+
+    #[test]
+    fn a_zone_is_an_interface_that_there_is() {
+        for zone in ["lo", "1"] {
+            let resolved = resolve(&one(&format!("[fe80::1%{zone}]:80")), Family::Any);
+            assert_eq!(resolved.unwrap(), ["[fe80::1%1]:80".parse().unwrap()]);
+        }
+        for zone in ["nosuch0", "0", "4000000000"] {
+            let problem = resolve(&one(&format!("[fe80::1%{zone}]:80")), Family::Any).unwrap_err();
+            assert!(
+                problem.to_string().contains("there is no interface"),
+                "{problem}"
+            );
+        }
     }
 
     #[test]
