@@ -33,7 +33,7 @@ pub use peer::{Connection, Listener};
 pub use program::{Finished, Program, Running, program, tcpshake};
 pub use schema::schema_faults;
 pub use segment::Segment;
-pub use wire::{CLIENT_V4, CLIENT_V6, End, PEER_V4, PEER_V6, Pair, lay_wire};
+pub use wire::{Bridged, CLIENT_V4, CLIENT_V6, End, PEER_V4, PEER_V6, Pair, lay_wire};
 
 /// How long a test waits for anything that is sure to come.
 pub const PATIENCE: Duration = Duration::from_secs(10);

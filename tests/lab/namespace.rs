@@ -79,6 +79,11 @@ impl Namespace {
         self.output_of("ip", &["-batch", "-"], commands);
     }
 
+    /// Adds a rule of policy routing for one family: `rule("-6", &["from", "fd00::1", ...])`.
+    pub fn rule(&self, family: &str, rule: &[&str]) {
+        self.output_of("ip", &[&[family, "rule", "add"], rule].concat(), "");
+    }
+
     /// Sets a sysctl: `sysctl("net/ipv4/ip_default_ttl", "255")`.
     pub fn sysctl(&self, name: &str, value: &str) {
         self.try_sysctl(name, value)

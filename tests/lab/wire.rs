@@ -46,6 +46,41 @@ impl Pair {
     }
 }
 
+/// As [`Pair`], but the client's addresses are on a bridge, `br0`, and the cable is in its port,
+/// `port0`: the client sees each frame twice.
+pub struct Bridged {
+    pub client: Namespace,
+    pub peer: Namespace,
+}
+
+impl Bridged {
+    pub fn new() -> Bridged {
+        let (client, peer) = (Namespace::new(), Namespace::new());
+        let port = End {
+            host: &client,
+            interface: "port0",
+            addresses: &[],
+        };
+        let far = End {
+            host: &peer,
+            interface: "srv0",
+            addresses: &["10.0.0.2/24", "fd00::2/64", "fe80::2/64"],
+        };
+        lay_wire(&port, &far, 1500);
+        client.ip("link add br0 type bridge\nlink set port0 master br0");
+        let bridge = End {
+            host: &client,
+            interface: "br0",
+            addresses: &["10.0.0.1/24", "fd00::1/64", "fe80::1/64"],
+        };
+        bridge.bring_up();
+        wait_until("the bridge carries traffic", || {
+            bridge.is_ready().then_some(())
+        });
+        Bridged { client, peer }
+    }
+}
+
 static NEXT_INDEX: AtomicU32 = AtomicU32::new(10);
 
 /// One end of a cable.

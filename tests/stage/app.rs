@@ -20,9 +20,14 @@ pub enum App {
     Greeting,
     /// Writes a banner, then closes when the client has.
     Serving,
+    /// Writes [`POURED`] bytes in one go and its FIN, then reads until the client's.
+    Pouring,
     /// Resets at once (SO_LINGER of zero).
     Resetting,
 }
+
+/// More than a frame can hold, though it is no more than one write.
+pub const POURED: usize = 65_536;
 
 /// An application at work.
 pub struct Server {
@@ -49,7 +54,11 @@ impl App {
         if matches!(self, App::Greeting | App::Serving) {
             connection.write(b"220 ready\r\n");
         }
-        if matches!(self, App::Closing | App::Serving) {
+        if self == App::Pouring {
+            connection.write(&vec![b'.'; POURED]);
+            connection.finish_writing();
+        }
+        if matches!(self, App::Closing | App::Serving | App::Pouring) {
             connection.read_to_end();
         }
         match self {

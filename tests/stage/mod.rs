@@ -13,15 +13,17 @@
 mod app;
 mod counter;
 mod story;
+mod visit;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::lab::{End, Namespace, Running, TcpState, lay_wire, tcpshake};
 
-pub use app::{App, Server};
+pub use app::{App, POURED, Server};
 pub use counter::counter;
 pub use story::{Claim, Story};
+pub use visit::{look, visit, visit_to};
 
 const CLIENT: [&str; 2] = ["10.1.0.2", "fd01::2"];
 const PEER: [&str; 2] = ["10.2.0.2", "fd02::2"];
