@@ -30,25 +30,44 @@ macro_rules! recv {
     };
 }
 
-/// One test a line: `name: state, "arrives" => ["sent"], STATE AFTER, [events];`
+/// What happens to an end: a segment arrives (its text alone will do), or one of these.
+pub(super) enum Cause {
+    Segment(&'static str),
+    Close,
+    Abort,
+    /// So many milliseconds pass.
+    Wait(u64),
+}
+
+impl From<&'static str> for Cause {
+    fn from(text: &'static str) -> Cause {
+        Cause::Segment(text)
+    }
+}
+
+/// One test a line: `name: state, cause => ["sent"], STATE AFTER, [events];`. All those under one
+/// clause follow from it.
 macro_rules! cases {
     ($(
-        $(#[doc = $clause:literal])+
-        $name:ident: $start:expr, $arrives:literal => [$($answer:literal),*], $after:ident,
-        [$($event:ident),*];
-    )*) => {
+        #[doc = $clause:literal]
+        $(#[doc = $more:literal])*
         $(
-            $(#[doc = $clause])+
+            $name:ident: $start:expr, $cause:expr => [$($answer:literal),*], $after:ident,
+            [$($event:ident),*];
+        )+
+    )*) => {
+        $($(
+            #[doc = $clause]
             #[test]
             fn $name() {
                 Tcp::from($start).case(
-                    $arrives,
+                    $cause,
                     &[$($answer),*],
                     $crate::tcp::State::$after,
                     &[$($crate::tcp::Event::$event),*],
                 );
             }
-        )*
+        )+)*
     };
 }
 
@@ -157,16 +176,41 @@ impl Tcp {
         self.connection.state()
     }
 
+    fn happens(&mut self, cause: &Cause) {
+        match *cause {
+            Cause::Segment(text) => self.arrives(text),
+            Cause::Close => self.connection.close(self.now),
+            Cause::Abort => self.connection.abort(self.now),
+            Cause::Wait(millis) => self.wait_out(millis),
+        }
+    }
+
+    /// Lets time pass and looks at the timer whenever it asks for it.
+    fn wait_out(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        while let Some(at) = self.connection.poll_timeout().filter(|&at| at <= end) {
+            self.now = at;
+            self.connection.on_timeout(at);
+        }
+        self.now = end;
+    }
+
     /// Lets time pass and looks at the timer then.
     pub(super) fn wait(&mut self, millis: u64) {
         self.now = self.now + Duration::from_millis(millis);
         self.connection.on_timeout(self.now);
     }
 
-    pub(super) fn case(mut self, text: &str, answers: &[&str], after: State, events: &[Event]) {
-        self.arrives(text);
-        assert_eq!(self.sent(), answers, "answers to {text}");
-        assert_eq!(self.state(), after, "state after {text}");
-        assert_eq!(self.events(), events, "events of {text}");
+    pub(super) fn case(
+        mut self,
+        cause: impl Into<Cause>,
+        answers: &[&str],
+        after: State,
+        events: &[Event],
+    ) {
+        self.happens(&cause.into());
+        assert_eq!(self.sent(), answers, "what is sent");
+        assert_eq!(self.state(), after, "the state after");
+        assert_eq!(self.events(), events, "the events");
     }
 }

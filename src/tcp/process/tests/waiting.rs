@@ -1,57 +1,64 @@
 //! Retransmission and giving up: RFC 6298 5, RFC 9293 3.8.
 
-use super::fixture::{Tcp, recv, send};
+use super::fixture::{Cause::*, Tcp, cases, recv, send};
 use crate::tcp::{Event, State::*};
 
-/// The segment is sent again after 1 and 3 s and given up after 7.
-fn sent_three_times(mut tcp: Tcp, repeat: &str) {
-    for wait in [1000, 2000] {
-        tcp.wait(wait - 1);
-        recv!(tcp, []);
-        tcp.wait(1);
-        assert_eq!(tcp.sent(), [repeat]);
-    }
-    tcp.wait(3999);
-    assert_eq!(tcp.events(), []);
-    tcp.wait(1);
-    recv!(tcp, []);
-    assert_eq!(tcp.events(), [Event::GaveUp]);
-    assert_eq!(tcp.connection.poll_timeout(), None);
-    tcp.wait(100_000);
-    assert_eq!((tcp.sent().len(), tcp.events().len()), (0, 0));
+cases! {
+    /// 3.10.8: "send the segment at the front of the retransmission queue again", once after 1 s.
+    retransmission_timeout_in_syn_sent: SynSent, Wait(2999) => ["S 0"], SynSent, [];
+    retransmission_timeout_in_syn_received: Tcp::called(),
+        Wait(2999) => ["S. 0 ack 1"], SynReceived, [];
+    retransmission_timeout_in_syn_received_of_simultaneous_open: SynReceived,
+        Wait(2999) => ["S. 0 ack 1"], SynReceived, [];
+    retransmission_timeout_in_fin_wait_1: FinWait1, Wait(2999) => ["F. 1 ack 1"], FinWait1, [];
+    retransmission_timeout_in_closing: Closing, Wait(2999) => ["F. 1 ack 2"], Closing, [];
+    retransmission_timeout_in_last_ack: LastAck, Wait(2999) => ["F. 1 ack 2"], LastAck, [];
+    /// 3.10.8: "reinitialize the retransmission timer", doubled (RFC 6298 5.5): again after 3 s.
+    second_retransmission_timeout_in_syn_sent: SynSent, Wait(6999) => ["S 0", "S 0"], SynSent, [];
+    second_retransmission_timeout_in_syn_received: Tcp::called(),
+        Wait(6999) => ["S. 0 ack 1", "S. 0 ack 1"], SynReceived, [];
+    second_retransmission_timeout_in_syn_received_of_simultaneous_open: SynReceived,
+        Wait(6999) => ["S. 0 ack 1", "S. 0 ack 1"], SynReceived, [];
+    second_retransmission_timeout_in_fin_wait_1: FinWait1,
+        Wait(6999) => ["F. 1 ack 1", "F. 1 ack 1"], FinWait1, [];
+    second_retransmission_timeout_in_closing: Closing,
+        Wait(6999) => ["F. 1 ack 2", "F. 1 ack 2"], Closing, [];
+    second_retransmission_timeout_in_last_ack: LastAck,
+        Wait(6999) => ["F. 1 ack 2", "F. 1 ack 2"], LastAck, [];
+    /// 3.10.8, USER TIMEOUT: "signal the user". The user here is the session: it aborts, so that
+    /// the peer has a RST before the state is CLOSED.
+    user_timeout_in_syn_sent: SynSent, Wait(7000) => ["S 0", "S 0"], SynSent, [GaveUp];
+    user_timeout_in_syn_received: Tcp::called(),
+        Wait(7000) => ["S. 0 ack 1", "S. 0 ack 1"], SynReceived, [GaveUp];
+    user_timeout_in_syn_received_of_simultaneous_open: SynReceived,
+        Wait(7000) => ["S. 0 ack 1", "S. 0 ack 1"], SynReceived, [GaveUp];
+    user_timeout_in_fin_wait_1: FinWait1,
+        Wait(7000) => ["F. 1 ack 1", "F. 1 ack 1"], FinWait1, [GaveUp];
+    user_timeout_in_closing: Closing, Wait(7000) => ["F. 1 ack 2", "F. 1 ack 2"], Closing, [GaveUp];
+    user_timeout_in_last_ack: LastAck,
+        Wait(7000) => ["F. 1 ack 2", "F. 1 ack 2"], LastAck, [GaveUp];
+    /// RFC 6298 5.2: "When all outstanding data has been acknowledged, turn off the timer".
+    no_timeout_in_closed: Closed, Wait(900_000) => [], Closed, [];
+    no_timeout_in_listen: Listen, Wait(900_000) => [], Listen, [];
+    no_timeout_in_established: Established, Wait(900_000) => [], Established, [];
+    no_timeout_in_fin_wait_2: FinWait2, Wait(900_000) => [], FinWait2, [];
+    no_timeout_in_close_wait: CloseWait, Wait(900_000) => [], CloseWait, [];
+    /// 3.10.8, TIME-WAIT TIMEOUT: the session counts it, who was told how long (`--time-wait`).
+    no_timeout_in_time_wait: TimeWait, Wait(900_000) => [], TimeWait, [];
 }
 
+/// 3.10.8, USER TIMEOUT: once.
 #[test]
-fn no_answer_in_syn_sent() {
-    sent_three_times(SynSent.into(), "S 0");
-}
-
-#[test]
-fn no_answer_in_syn_received() {
-    sent_three_times(Tcp::called(), "S. 0 ack 1");
-    sent_three_times(SynReceived.into(), "S. 0 ack 1");
-}
-
-#[test]
-fn no_answer_in_fin_wait_1() {
-    sent_three_times(FinWait1.into(), "F. 1 ack 1");
-}
-
-#[test]
-fn no_answer_in_closing() {
-    sent_three_times(Closing.into(), "F. 1 ack 2");
-}
-
-#[test]
-fn no_answer_in_last_ack() {
-    sent_three_times(LastAck.into(), "F. 1 ack 2");
-}
-
-/// RFC 6298 5.2: "When all outstanding data has been acknowledged, turn off the timer".
-#[test]
-fn no_timer_runs_where_nothing_is_outstanding() {
-    for state in [Closed, Listen, Established, FinWait2, CloseWait, TimeWait] {
-        assert_eq!(Tcp::from(state).connection.poll_timeout(), None, "{state}");
+fn nothing_follows_the_user_timeout() {
+    for state in [SynSent, SynReceived, FinWait1, Closing, LastAck] {
+        let mut tcp: Tcp = state.into();
+        for millis in [1000, 2000, 4000] {
+            tcp.wait(millis);
+        }
+        assert_eq!(tcp.sent().len(), 2, "{state}");
+        assert_eq!(tcp.events(), [Event::GaveUp], "{state}");
+        tcp.wait(100_000);
+        assert_eq!((tcp.sent().len(), tcp.events().len()), (0, 0), "{state}");
     }
 }
 
