@@ -213,8 +213,8 @@ impl<'a, L: Link> Engine<'a, L> {
                 let now = self.link.now();
                 self.probe.session.on_segment(now, segment);
             }
-            Subject::Icmp { message, quote, .. } if live && message.reports_loss() => {
-                self.probe.session.on_icmp(quote);
+            Subject::Icmp { message, quote, .. } if live => {
+                self.probe.session.on_icmp(message, quote);
             }
             _ => {}
         }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::exchange::{AnomalyKind, IcmpPacket, IcmpRecord, QUOTED, Verdict};
+use crate::tcp::{IcmpJudgement, State, judge_icmp};
 use crate::wire::{IcmpMessage, IpHeader, Quote};
 
 use super::{MOST_OF_A_KIND, Observer};
@@ -27,8 +28,9 @@ impl Observer {
     pub(super) fn icmp(&mut self, t_ns: i64, from: IpAddr, message: &IcmpMessage, quote: &Quote) {
         // Without an answer to its ARP a SYN is never captured: the quote is all there is of it.
         let isn = *self.exchange.handshake.isn.get_or_insert(quote.seq);
-        let decides = message.reports_loss() && isn == quote.seq;
-        if self.exchange.verdict.is_none() && decides {
+        // No verdict yet: SYN-SENT.
+        let judgement = judge_icmp(State::SynSent, isn, isn + 1, message, quote.seq);
+        if self.exchange.verdict.is_none() && judgement == IcmpJudgement::Decides {
             let verdict = if message.prohibited() {
                 Verdict::Filtered
             } else {

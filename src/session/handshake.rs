@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::clock::Time;
-use crate::tcp::{Config, Connection, Event, Schedule, State};
-use crate::wire::{Quote, Segment};
+use crate::tcp::{Config, Connection, Event, IcmpJudgement, Schedule, State};
+use crate::wire::{IcmpMessage, Quote, Segment};
 
 /// How to end the connection (`--end`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -168,13 +168,11 @@ impl Handshake {
         }
     }
 
-    /// An ICMP error whose quote has our addresses and ports.
-    ///
-    /// It decides only while our SYN is unanswered and is the very segment quoted. Later, an ICMP
-    /// error is a hint at most (RFC 5927 5.2): it must not break an established connection.
-    pub fn on_icmp(&mut self, quote: &Quote) {
-        if self.phase == Phase::Connected && self.connection.is_quoted_by(quote) {
-            self.connection.withhold();
+    /// An ICMP error whose quote has our addresses. Withholding, an answer has decided already.
+    pub fn on_icmp(&mut self, message: &IcmpMessage, quote: &Quote) {
+        if self.phase == Phase::Connected
+            && self.connection.on_icmp(message, quote) == IcmpJudgement::Decides
+        {
             self.phase = Phase::Done;
         }
     }

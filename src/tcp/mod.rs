@@ -1,10 +1,12 @@
 //! RFC 9293 by clause, without sockets and without a clock.
 //!
 //! [`State`] holds the arrows of the state diagram, [`window`] the acceptance tests of incoming
-//! segments, [`Negotiated`] what two SYNs agree on, [`Connection`] one end of a connection. The
-//! first three also serve [`crate::observe`]: a rule of TCP stands once.
+//! segments, [`judge_icmp`] that of ICMP errors, [`Negotiated`] what two SYNs agree on,
+//! [`Connection`] one end of a connection. All but the last also serve [`crate::observe`]: a rule of
+//! TCP stands once.
 
 mod connection;
+mod icmp;
 mod negotiated;
 mod process;
 mod state;
@@ -12,6 +14,7 @@ mod timer;
 pub mod window;
 
 pub use connection::{Config, Connection, Event};
+pub use icmp::{IcmpJudgement, judge_icmp};
 pub(crate) use negotiated::accepts_ecn;
 pub use negotiated::{Negotiated, Side};
 pub use state::{State, StateSet};

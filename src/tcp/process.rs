@@ -1,7 +1,7 @@
 //! SEGMENT ARRIVES: RFC 9293 3.10.7, its steps in its order.
 
 use crate::clock::Time;
-use crate::wire::{Flags, Options, Quote, Segment, TcpOption};
+use crate::wire::{Flags, Options, Segment, TcpOption};
 
 use super::window::{
     AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
@@ -35,14 +35,6 @@ impl Connection {
             && flags.syn()
             && !flags.rst()
             && (!flags.ack() || ack_answers_syn(self.config.iss, self.snd.nxt, segment.ack))
-    }
-
-    /// Whether an ICMP error quotes our unanswered SYN (RFC 5927 4.1: check the number too).
-    pub fn is_quoted_by(&self, quote: &Quote) -> bool {
-        self.state == State::SynSent
-            && quote.src_port == self.config.local_port
-            && quote.dst_port == self.config.remote_port
-            && quote.seq == self.config.iss
     }
 
     /// RFC 9293 3.10.7.1.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Course, End, Handshake};
 use crate::clock::Time;
 use crate::tcp::{Config, Schedule};
-use crate::wire::{Flags, Options, Quote, Segment, SeqNumber, shorthand};
+use crate::wire::{Flags, IcmpMessage, IpVersion, Options, Quote, Segment, SeqNumber, shorthand};
 
 const ISS: SeqNumber = SeqNumber(u32::MAX);
 const IRS: SeqNumber = SeqNumber(7);
@@ -96,7 +96,15 @@ impl Probe {
     }
 
     fn quoted(&mut self, seq: SeqNumber, dst_port: u16) {
-        self.session.on_icmp(&Quote {
+        let message = IcmpMessage {
+            version: IpVersion::V4,
+            icmp_type: 3,
+            code: 1,
+            checksum: 0,
+            rest: [0; 4],
+            body: Vec::new(),
+        };
+        let quote = Quote {
             src: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
             dst: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
             src_port: 50_000,
@@ -104,7 +112,8 @@ impl Probe {
             seq,
             ttl: 63,
             transport: Vec::new(),
-        });
+        };
+        self.session.on_icmp(&message, &quote);
     }
 }
 

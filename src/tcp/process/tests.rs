@@ -8,6 +8,7 @@ mod closing;
 mod data;
 mod fins;
 mod fixture;
+mod icmp;
 mod opening;
 mod resets;
 mod syns;
