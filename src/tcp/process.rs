@@ -122,12 +122,18 @@ impl Connection {
         if let Drop = self.check_timestamp(now, segment) {
             return Drop;
         }
+        if self.repeats_syn(segment) {
+            if self.throttle.allows(now) {
+                self.send_syn_ack(now);
+            }
+            return Drop;
+        }
         if segment_acceptable(self.rcv.nxt, self.rcv.wnd, segment) || self.both_opened(segment) {
             self.record_timestamp(segment);
             return Continue;
         }
         if !segment.flags.rst() {
-            self.acknowledge_unacceptable(now, segment);
+            self.challenge(now);
         }
         Drop
     }
@@ -140,7 +146,7 @@ impl Connection {
         match segment.options.timestamps() {
             None => Drop,
             Some((val, _)) if is_older(val, self.ts_recent) => {
-                self.acknowledge_unacceptable(now, segment);
+                self.challenge(now);
                 Drop
             }
             Some(_) => Continue,
@@ -163,18 +169,14 @@ impl Connection {
         }
     }
 
-    /// An old segment means that our acknowledgment was lost; in TIME-WAIT that is how the peer's
-    /// repeated FIN is answered.
-    fn acknowledge_unacceptable(&mut self, now: Time, segment: &Segment) {
-        if !self.throttle.allows(now) {
-            return;
-        }
-        if self.state == State::SynReceived && segment.flags.syn() {
-            // Its SYN again: our SYN-ACK was lost.
-            self.send_syn_ack(now);
-        } else {
-            self.send(now, Flags::ACK);
-        }
+    /// Its SYN again: our SYN-ACK was lost. What comes with it does not bring it into the window.
+    fn repeats_syn(&self, segment: &Segment) -> bool {
+        let flags = segment.flags;
+        self.state == State::SynReceived
+            && flags.syn()
+            && !flags.ack()
+            && !flags.rst()
+            && segment.seq + 1 == self.rcv.nxt
     }
 
     /// Second, check the RST bit.
@@ -295,8 +297,9 @@ impl Connection {
         }
     }
 
-    /// RFC 5961: says where we are; only a peer that really lost the connection answers with an
-    /// exact RST.
+    /// Says where we are. To an old segment, such as the peer's FIN again in TIME-WAIT, that is the
+    /// acknowledgment that was lost; to a RFC 5961 challenge only a peer that really lost the
+    /// connection answers with an exact RST.
     fn challenge(&mut self, now: Time) {
         if self.throttle.allows(now) {
             self.send(now, Flags::ACK);
