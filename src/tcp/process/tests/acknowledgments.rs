@@ -28,10 +28,6 @@ cases! {
 
     /// First: "not acceptable, an acknowledgment should be sent in reply".
     rcv_old_ack_segment_in_established: Established, ". 0 ack 1" => [". 1 ack 1"], Established, [];
-    /// In the window with a hole before it and nothing in it: an ACK is no reason for an ACK.
-    rcv_ack_after_hole_in_established: Established, ". 5 ack 1" => [], Established, [];
-    /// The same: what it acknowledges counts.
-    rcv_ack_after_hole_in_fin_wait_1: FinWait1, ". 5 ack 2" => [], FinWait2, [CloseAcknowledged];
 
     /// "if the ACK bit is off, drop the segment and return": without any flag.
     rcv_null_in_syn_received: Tcp::called(), "none 1" => [], SynReceived, [];
@@ -139,6 +135,45 @@ cases! {
     rcv_data_ack_too_new_in_syn_received: Tcp::called(), "P. 1:5 ack 2" => ["R 2"], SynReceived, [];
     rcv_data_ack_too_new_in_syn_received_of_simultaneous_open: SynReceived,
         "P. 1:5 ack 2" => ["R 2"], SynReceived, [];
+
+    /// "if the ACK bit is off, drop": also after a hole.
+    rcv_null_after_hole_in_syn_received: Tcp::called(), "none 5" => [], SynReceived, [];
+    rcv_null_after_hole_in_syn_received_of_simultaneous_open: SynReceived,
+        "none 5" => [], SynReceived, [];
+    rcv_null_after_hole_in_established: Established, "none 5" => [], Established, [];
+    rcv_null_after_hole_in_fin_wait_1: FinWait1, "none 5" => [], FinWait1, [];
+    rcv_null_after_hole_in_fin_wait_2: FinWait2, "none 5" => [], FinWait2, [];
+    rcv_null_after_hole_in_close_wait: CloseWait, "none 6" => [], CloseWait, [];
+    rcv_null_after_hole_in_closing: Closing, "none 6" => [], Closing, [];
+    rcv_null_after_hole_in_last_ack: LastAck, "none 6" => [], LastAck, [];
+    rcv_null_after_hole_in_time_wait: TimeWait, "none 6" => [], TimeWait, [];
+    rcv_fin_without_ack_after_hole_in_syn_received: Tcp::called(), "F 5" => [], SynReceived, [];
+    rcv_fin_without_ack_after_hole_in_syn_received_of_simultaneous_open: SynReceived,
+        "F 5" => [], SynReceived, [];
+    rcv_fin_without_ack_after_hole_in_established: Established, "F 5" => [], Established, [];
+    rcv_fin_without_ack_after_hole_in_fin_wait_1: FinWait1, "F 5" => [], FinWait1, [];
+    rcv_fin_without_ack_after_hole_in_fin_wait_2: FinWait2, "F 5" => [], FinWait2, [];
+    rcv_fin_without_ack_after_hole_in_close_wait: CloseWait, "F 6" => [], CloseWait, [];
+    rcv_fin_without_ack_after_hole_in_closing: Closing, "F 6" => [], Closing, [];
+    rcv_fin_without_ack_after_hole_in_last_ack: LastAck, "F 6" => [], LastAck, [];
+    rcv_fin_without_ack_after_hole_in_time_wait: TimeWait, "F 6" => [], TimeWait, [];
+    /// In the window with a hole before it and nothing in it: an ACK is no reason for an ACK.
+    rcv_ack_after_hole_in_syn_received: Tcp::called(),
+        ". 5 ack 1" => [], Established, [Established];
+    rcv_ack_after_hole_in_syn_received_of_simultaneous_open: SynReceived,
+        ". 5 ack 1" => [], Established, [Established];
+    rcv_ack_after_hole_in_established: Established, ". 5 ack 1" => [], Established, [];
+    rcv_ack_after_hole_in_fin_wait_1: FinWait1, ". 5 ack 1" => [], FinWait1, [];
+    rcv_ack_after_hole_in_fin_wait_2: FinWait2, ". 5 ack 2" => [], FinWait2, [];
+    rcv_ack_after_hole_in_close_wait: CloseWait, ". 6 ack 1" => [], CloseWait, [];
+    rcv_ack_after_hole_in_closing: Closing, ". 6 ack 1" => [], Closing, [];
+    rcv_ack_after_hole_in_last_ack: LastAck, ". 6 ack 1" => [], LastAck, [];
+    rcv_ack_after_hole_in_time_wait: TimeWait, ". 6 ack 2" => [], TimeWait, [];
+    /// The same: what it acknowledges counts.
+    rcv_ack_of_fin_after_hole_in_fin_wait_1: FinWait1,
+        ". 5 ack 2" => [], FinWait2, [CloseAcknowledged];
+    rcv_ack_of_fin_after_hole_in_closing: Closing, ". 6 ack 2" => [], TimeWait, [CloseAcknowledged];
+    rcv_ack_of_fin_after_hole_in_last_ack: LastAck, ". 6 ack 2" => [], Closed, [CloseAcknowledged];
 }
 
 /// "SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)": old segments set no window.

@@ -41,9 +41,6 @@ cases! {
         "S. 7 ack 1" => [". 1 ack 1"], Established, [];
     /// RST comes before SYN.
     rcv_syn_rst_in_window_in_established: Established, "SR 5" => [". 1 ack 1"], Established, [];
-    /// RFC 5961 4.2: the FIN of such a segment is not looked at.
-    rcv_syn_fin_ack_exact_in_established: Established,
-        "SF. 1 ack 1" => [". 1 ack 1"], Established, [];
 
     /// RFC 5961 4.2 (1), and in SYN-RECEIVED as above: at RCV.NXT the same.
     rcv_syn_exact_in_syn_received: Tcp::called(), "S 1" => [], Listen, [];
@@ -111,6 +108,39 @@ cases! {
     rcv_syn_fin_ack_in_window_in_closing: Closing, "SF. 6 ack 1" => [". 2 ack 2"], Closing, [];
     rcv_syn_fin_ack_in_window_in_last_ack: LastAck, "SF. 6 ack 1" => [". 2 ack 2"], LastAck, [];
     rcv_syn_fin_ack_in_window_in_time_wait: TimeWait, "SF. 6 ack 2" => [". 2 ack 2"], TimeWait, [];
+
+    /// At RCV.NXT, with FIN, with ACK and with both: the same.
+    rcv_syn_fin_exact_in_syn_received: Tcp::called(), "SF 1" => [], Listen, [];
+    rcv_syn_fin_exact_in_syn_received_of_simultaneous_open: SynReceived,
+        "SF 1" => [". 1 ack 1"], SynReceived, [];
+    rcv_syn_fin_exact_in_established: Established, "SF 1" => [". 1 ack 1"], Established, [];
+    rcv_syn_fin_exact_in_fin_wait_1: FinWait1, "SF 1" => [". 2 ack 1"], FinWait1, [];
+    rcv_syn_fin_exact_in_fin_wait_2: FinWait2, "SF 1" => [". 2 ack 1"], FinWait2, [];
+    rcv_syn_fin_exact_in_close_wait: CloseWait, "SF 2" => [". 1 ack 2"], CloseWait, [];
+    rcv_syn_fin_exact_in_closing: Closing, "SF 2" => [". 2 ack 2"], Closing, [];
+    rcv_syn_fin_exact_in_last_ack: LastAck, "SF 2" => [". 2 ack 2"], LastAck, [];
+    rcv_syn_fin_exact_in_time_wait: TimeWait, "SF 2" => [". 2 ack 2"], TimeWait, [];
+    rcv_syn_ack_exact_in_syn_received: Tcp::called(), "S. 1 ack 1" => [], Listen, [];
+    rcv_syn_ack_exact_in_syn_received_of_simultaneous_open: SynReceived,
+        "S. 1 ack 1" => [". 1 ack 1"], SynReceived, [];
+    rcv_syn_ack_exact_in_established: Established, "S. 1 ack 1" => [". 1 ack 1"], Established, [];
+    rcv_syn_ack_exact_in_fin_wait_1: FinWait1, "S. 1 ack 1" => [". 2 ack 1"], FinWait1, [];
+    rcv_syn_ack_exact_in_fin_wait_2: FinWait2, "S. 1 ack 2" => [". 2 ack 1"], FinWait2, [];
+    rcv_syn_ack_exact_in_close_wait: CloseWait, "S. 2 ack 1" => [". 1 ack 2"], CloseWait, [];
+    rcv_syn_ack_exact_in_closing: Closing, "S. 2 ack 1" => [". 2 ack 2"], Closing, [];
+    rcv_syn_ack_exact_in_last_ack: LastAck, "S. 2 ack 1" => [". 2 ack 2"], LastAck, [];
+    rcv_syn_ack_exact_in_time_wait: TimeWait, "S. 2 ack 2" => [". 2 ack 2"], TimeWait, [];
+    rcv_syn_fin_ack_exact_in_syn_received: Tcp::called(), "SF. 1 ack 1" => [], Listen, [];
+    rcv_syn_fin_ack_exact_in_syn_received_of_simultaneous_open: SynReceived,
+        "SF. 1 ack 1" => [". 1 ack 1"], SynReceived, [];
+    rcv_syn_fin_ack_exact_in_established: Established,
+        "SF. 1 ack 1" => [". 1 ack 1"], Established, [];
+    rcv_syn_fin_ack_exact_in_fin_wait_1: FinWait1, "SF. 1 ack 1" => [". 2 ack 1"], FinWait1, [];
+    rcv_syn_fin_ack_exact_in_fin_wait_2: FinWait2, "SF. 1 ack 2" => [". 2 ack 1"], FinWait2, [];
+    rcv_syn_fin_ack_exact_in_close_wait: CloseWait, "SF. 2 ack 1" => [". 1 ack 2"], CloseWait, [];
+    rcv_syn_fin_ack_exact_in_closing: Closing, "SF. 2 ack 1" => [". 2 ack 2"], Closing, [];
+    rcv_syn_fin_ack_exact_in_last_ack: LastAck, "SF. 2 ack 1" => [". 2 ack 2"], LastAck, [];
+    rcv_syn_fin_ack_exact_in_time_wait: TimeWait, "SF. 2 ack 2" => [". 2 ack 2"], TimeWait, [];
 }
 
 /// RFC 5961 7: also the SYN-ACK repeats are limited.
