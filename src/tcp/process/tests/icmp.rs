@@ -222,3 +222,14 @@ fn a_connection_outlives_its_errors() {
     tcp.arrives(". 1 ack 2");
     assert_eq!(tcp.state(), FinWait2);
 }
+
+/// 3.10.5: the TCB is deleted; what was outstanding is nobody's any more.
+#[test]
+fn an_error_after_an_abort_is_ignored() {
+    for (state, quoted) in [(SynSent, 0), (SynReceived, 0), (FinWait1, 1), (LastAck, 1)] {
+        let mut tcp: Tcp = state.into();
+        tcp.connection.abort(tcp.now);
+        let judgement = tcp.connection.on_icmp(&message(V4, 3, 3), &quote(quoted));
+        assert_eq!((judgement, tcp.state()), (Ignore, Closed), "{state}");
+    }
+}
