@@ -23,6 +23,10 @@ const OWN_FRAMES: Duration = Duration::from_millis(50);
 /// A wall clock that moves this much against the monotonic one was set, not drifting.
 const CLOCK_STEP_NS: u64 = 20_000_000;
 
+/// The ECN field of a packet that routers may mark, and of one that was marked (RFC 3168 5).
+const ECT_0: u8 = 0b10;
+const CE: u8 = 0b11;
+
 /// One connection to drive.
 #[derive(Debug)]
 pub struct Probe {
@@ -155,14 +159,15 @@ impl<'a, L: Link> Engine<'a, L> {
 
     fn transmit(&mut self) {
         let Flow { local, remote } = self.probe.flow;
-        while let Some(segment) = self.probe.session.poll_transmit() {
+        while let Some(transmit) = self.probe.session.poll_transmit() {
             let ip = IpFields {
                 identification: self.identification,
+                ecn: if transmit.ecn_capable { ECT_0 } else { 0 },
                 ..self.probe.ip
             };
             // Never 0: the kernel would fill in its own, and its RSTs are told by theirs.
             self.identification = self.identification.wrapping_add(1).max(1);
-            let packet = Packet::build(local.ip(), remote.ip(), segment, &ip);
+            let packet = Packet::build(local.ip(), remote.ip(), transmit.segment, &ip);
             let sent = packet.tcp().cloned().unwrap_or_default();
             match self
                 .link
@@ -208,10 +213,17 @@ impl<'a, L: Link> Engine<'a, L> {
                 }
             }
             Subject::Segment {
-                segment, checksum, ..
+                ip,
+                segment,
+                checksum,
+                ..
             } if live && *checksum != Checksum::Bad => {
                 let now = self.link.now();
-                self.probe.session.on_segment(now, segment);
+                if ip.ecn() == CE {
+                    self.probe.session.on_marked_segment(now, segment);
+                } else {
+                    self.probe.session.on_segment(now, segment);
+                }
             }
             Subject::Icmp { message, quote, .. } if live => {
                 self.probe.session.on_icmp(message, quote);

@@ -1,10 +1,11 @@
 //! One connection by hand: handshake, the requested end, and nothing left open on the peer.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Time;
-use crate::tcp::{Config, Connection, Event, IcmpJudgement, Schedule, State};
+use crate::tcp::{Config, Connection, Event, IcmpJudgement, Schedule, State, Transmit};
 use crate::wire::{IcmpMessage, Quote, Segment};
 
 /// How to end the connection (`--end`).
@@ -83,6 +84,9 @@ pub struct Course {
 enum Phase {
     /// The connection's own timer runs.
     Connected,
+    /// Our request is under way, or the reply is: until the peer has been quiet for so long. The
+    /// connection's own timer runs.
+    Exchanging(Option<Time>),
     /// ESTABLISHED until then, then close.
     Holding(Time),
     /// The SYN-ACK stays unanswered until then, then RST.
@@ -98,10 +102,23 @@ enum Phase {
     Done,
 }
 
+/// What to say once the connection is there (`--send`).
+///
+/// The end begins when the peer has sent its FIN, or when it has acknowledged everything and
+/// nothing has come of it for a while.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The bytes to send; there may be none, to hear what the peer says first.
+    pub text: Arc<[u8]>,
+    /// How long the peer may be quiet.
+    pub quiet: Duration,
+}
+
 /// A probe of one port: a [`Connection`] and what to do with it.
 #[derive(Debug)]
 pub struct Handshake {
     connection: Connection,
+    request: Option<Request>,
     course: Course,
     schedule: Schedule,
     phase: Phase,
@@ -122,11 +139,26 @@ impl Handshake {
         Handshake {
             schedule,
             connection,
+            request: None,
             course,
             phase: Phase::Connected,
             opened: Time::default(),
             round_trip: Duration::ZERO,
         }
+    }
+
+    /// With something to say once the connection is there.
+    #[must_use]
+    pub fn asking(mut self, request: Option<Request>) -> Handshake {
+        self.request = request;
+        self
+    }
+
+    /// What the route takes in one segment, in bytes, options not counted.
+    #[must_use]
+    pub fn limited_to(mut self, max_segment: u32) -> Handshake {
+        self.connection.limit_segments(max_segment);
+        self
     }
 
     /// Sends the SYN.
@@ -137,6 +169,20 @@ impl Handshake {
 
     /// A segment from the peer.
     pub fn on_segment(&mut self, now: Time, segment: &Segment) {
+        self.take(now, segment, Connection::on_segment);
+    }
+
+    /// A segment from the peer whose packet a router marked (RFC 3168 5: CE).
+    pub fn on_marked_segment(&mut self, now: Time, segment: &Segment) {
+        self.take(now, segment, Connection::on_marked_segment);
+    }
+
+    fn take(
+        &mut self,
+        now: Time,
+        segment: &Segment,
+        arrive: fn(&mut Connection, Time, &Segment),
+    ) {
         if self.connection.is_answered_by(segment) {
             self.time_round_trip(now);
             match self.course.end {
@@ -152,13 +198,34 @@ impl Handshake {
             }
         }
         let before = self.connection.rcv_nxt();
-        self.connection.on_segment(now, segment);
+        arrive(&mut self.connection, now, segment);
         self.follow_events(now);
-        // RFC 9293 3.6.1: a half-closed connection is there to be read from.
-        let reads = self.course.end == End::Half && self.connection.rcv_nxt() != before;
-        if reads && matches!(self.phase, Phase::AwaitingFin(_)) {
-            self.await_fin(now);
+        let reads = self.connection.rcv_nxt() != before;
+        match self.phase {
+            Phase::Exchanging(until) => self.listen_on(now, until.filter(|_| !reads)),
+            // RFC 9293 3.6.1: a half-closed connection is there to be read from.
+            Phase::AwaitingFin(_) if reads && self.course.end == End::Half => self.await_fin(now),
+            _ => {}
         }
+    }
+
+    /// The peer is quiet until then, if it has got everything. Where something is missing, more
+    /// must come: then the whole schedule is its time.
+    fn listen_on(&mut self, now: Time, until: Option<Time>) {
+        let Some(request) = &self.request else { return };
+        if self.connection.state() == State::CloseWait && !self.connection.is_sending() {
+            return self.begin_end(now);
+        }
+        let patience = if self.connection.is_missing_text() {
+            self.schedule.total().max(request.quiet)
+        } else {
+            request.quiet
+        };
+        self.phase = Phase::Exchanging(if self.connection.is_sending() {
+            None
+        } else {
+            until.or(Some(now + patience))
+        });
     }
 
     /// The first answer tells. After a repeated SYN it may tell too much: one wait is enough.
@@ -187,7 +254,8 @@ impl Handshake {
             Phase::TimeWait(until) | Phase::Lingering(until) if now >= until => {
                 self.phase = Phase::Done;
             }
-            Phase::Connected => {
+            Phase::Exchanging(Some(until)) if now >= until => self.begin_end(now),
+            Phase::Connected | Phase::Exchanging(_) => {
                 self.connection.on_timeout(now);
                 self.follow_events(now);
             }
@@ -203,7 +271,7 @@ impl Handshake {
     }
 
     /// The next segment to send.
-    pub fn poll_transmit(&mut self) -> Option<Segment> {
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.connection.poll_transmit()
     }
 
@@ -211,6 +279,10 @@ impl Handshake {
     pub fn poll_timeout(&self) -> Option<Time> {
         match self.phase {
             Phase::Connected => self.connection.poll_timeout(),
+            Phase::Exchanging(until) => {
+                let timers = [until, self.connection.poll_timeout()];
+                timers.into_iter().flatten().min()
+            }
             Phase::Holding(until)
             | Phase::Withholding(until)
             | Phase::AwaitingFin(until)
@@ -228,12 +300,9 @@ impl Handshake {
     fn follow_events(&mut self, now: Time) {
         while let Some(event) = self.connection.poll_event() {
             match event {
-                Event::Established => match self.course.end {
-                    End::Rst => self.abort(now),
-                    End::Hold => self.phase = Phase::Holding(now + self.course.hold),
-                    end if end.waits_for_fin() => self.await_fin(now),
-                    _ => self.close(now),
-                },
+                Event::Established => self.established(now),
+                // A RST between text under way would miss the number that the peer expects.
+                Event::PeerClosed if self.course.end == End::Rst => {}
                 Event::PeerClosed => self.close(now),
                 Event::CloseAcknowledged => self.await_fin(now),
                 Event::GaveUp => self.abort(now),
@@ -241,6 +310,23 @@ impl Handshake {
             }
         }
         self.finish(now);
+    }
+
+    fn established(&mut self, now: Time) {
+        let Some(request) = &self.request else {
+            return self.begin_end(now);
+        };
+        self.connection.write(now, request.text.clone());
+        self.listen_on(now, None);
+    }
+
+    fn begin_end(&mut self, now: Time) {
+        match self.course.end {
+            End::Rst => self.abort(now),
+            End::Hold => self.phase = Phase::Holding(now + self.course.hold),
+            end if end.waits_for_fin() => self.await_fin(now),
+            _ => self.close(now),
+        }
     }
 
     /// The whole schedule is its time: there is nothing of ours to send again.
@@ -274,6 +360,9 @@ impl Handshake {
     /// RST, then two round trips more behind the guard: what the peer sent before the RST reached
     /// it, or against it, would otherwise meet the kernel, which would answer it in our name.
     fn abort(&mut self, now: Time) {
+        if self.connection.state() == State::Closed {
+            return;
+        }
         self.connection.abort(now);
         self.phase = Phase::Lingering(now + 2 * self.round_trip);
     }

@@ -2,4 +2,4 @@
 
 mod handshake;
 
-pub use handshake::{Course, End, Handshake};
+pub use handshake::{Course, End, Handshake, Request};

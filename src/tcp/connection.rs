@@ -4,12 +4,15 @@
 //! the manner of quinn-proto. How a segment that arrives is handled is in `process`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::clock::Time;
 use crate::wire::{Flags, Options, Segment, SeqNumber, TcpOption};
 
+use super::reassembly::{Block, Reassembly};
+use super::sender::{Piece, Sender, Urgency};
 use super::timer::{Expiry, RetransmissionTimer};
-use super::{Negotiated, Schedule, State};
+use super::{Negotiated, Schedule, Side, State};
 
 /// What an end brings to a connection.
 #[derive(Clone, Debug)]
@@ -45,22 +48,38 @@ pub enum Event {
     GaveUp,
 }
 
-/// Send sequence variables (RFC 9293 3.3.1).
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Send {
-    pub(super) una: SeqNumber,
-    pub(super) nxt: SeqNumber,
-    pub(super) wnd: u32,
-    pub(super) wl1: SeqNumber,
-    pub(super) wl2: SeqNumber,
-    pub(super) max_wnd: u32,
+/// A segment to send. Its checksum is not filled in: that needs the addresses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// The segment.
+    pub segment: Segment,
+    /// Its packet is ECT(0): routers may mark it instead of dropping it (RFC 3168 6.1).
+    pub ecn_capable: bool,
 }
 
 /// Receive sequence variables (RFC 9293 3.3.1).
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Receive {
-    pub(super) nxt: SeqNumber,
+    /// RCV.NXT, and what lies beyond a hole.
+    pub(super) text: Reassembly,
     pub(super) wnd: u32,
+}
+
+impl Receive {
+    pub(super) fn nxt(&self) -> SeqNumber {
+        self.text.nxt()
+    }
+}
+
+/// Explicit congestion notification (RFC 3168 6.1), once agreed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ecn {
+    /// The segment at hand came in a packet that a router marked.
+    pub(super) marked: bool,
+    /// 6.1.3: every ACK says so until the peer answers with CWR.
+    pub(super) echoes: bool,
+    /// 6.1.2: the next new text says that the window was reduced.
+    pub(super) reduced: bool,
 }
 
 /// One end of a connection.
@@ -70,7 +89,7 @@ pub struct Connection {
     pub(super) state: State,
     pub(super) passive: bool,
     pub(super) crosses_fin: bool,
-    pub(super) snd: Send,
+    pub(super) snd: Sender,
     pub(super) rcv: Receive,
     /// The options of our SYN or SYN-ACK.
     pub(super) offer: Options,
@@ -81,7 +100,10 @@ pub struct Connection {
     pub(super) ts_recent: u32,
     pub(super) timer: RetransmissionTimer,
     pub(super) throttle: AckThrottle,
-    outbox: VecDeque<Segment>,
+    pub(super) ecn: Ecn,
+    /// The largest text that our network takes, bytes.
+    max_segment: u32,
+    outbox: VecDeque<Transmit>,
     events: VecDeque<Event>,
 }
 
@@ -94,9 +116,14 @@ pub(super) struct AckThrottle {
 }
 
 impl AckThrottle {
-    const PER_SECOND: u32 = 10;
+    /// So many acknowledgments.
+    pub(super) const ACKS: u32 = 10;
+    /// So many RSTs: after an ABORT each segment that was under way wants one, and the last of them
+    /// has the number that the peer takes.
+    pub(super) const RESETS: u32 = 100;
 
-    pub(super) fn allows(&mut self, now: Time) -> bool {
+    /// Whether one more of a kind of which there are `per_second` may be sent.
+    pub(super) fn allows(&mut self, now: Time, per_second: u32) -> bool {
         if (now - self.since).as_secs() >= 1 {
             *self = AckThrottle {
                 since: now,
@@ -104,7 +131,7 @@ impl AckThrottle {
             };
         }
         self.sent += 1;
-        self.sent <= Self::PER_SECOND
+        self.sent <= per_second
     }
 }
 
@@ -115,13 +142,9 @@ impl Connection {
             state: State::Closed,
             passive: false,
             crosses_fin: false,
-            snd: Send {
-                una: config.iss,
-                nxt: config.iss,
-                ..Send::default()
-            },
+            snd: Sender::new(config.iss),
             rcv: Receive {
-                nxt: SeqNumber(0),
+                text: Reassembly::default(),
                 wnd: u32::from(config.window),
             },
             offer: config.options.clone(),
@@ -130,6 +153,8 @@ impl Connection {
             ts_recent: 0,
             timer: RetransmissionTimer::new(config.schedule),
             throttle: AckThrottle::default(),
+            ecn: Ecn::default(),
+            max_segment: u32::MAX,
             outbox: VecDeque::new(),
             events: VecDeque::new(),
             config,
@@ -143,7 +168,34 @@ impl Connection {
 
     /// RCV.NXT: it moves with each segment of the peer that is taken.
     pub fn rcv_nxt(&self) -> SeqNumber {
-        self.rcv.nxt
+        self.rcv.nxt()
+    }
+
+    /// Some of our text or our FIN is not acknowledged, or waits to be sent.
+    pub fn is_sending(&self) -> bool {
+        self.snd.is_busy()
+    }
+
+    /// Something the peer sent has come, and something before it has not.
+    pub fn is_missing_text(&self) -> bool {
+        self.rcv.text.has_hole()
+    }
+
+    /// What the route takes in one segment, options not counted: what its MTU leaves, in bytes
+    /// (RFC 9293 3.7.1).
+    pub fn limit_segments(&mut self, max_segment: u32) {
+        self.max_segment = self.max_segment.min(max_segment);
+    }
+
+    /// RFC 1191 and RFC 8201: a router on the path takes no more than this, in the measure of
+    /// [`Connection::limit_segments`]. What was too large is sent again in smaller segments.
+    pub fn lower_path(&mut self, now: Time, max_segment: u32) {
+        let before = self.max_segment;
+        self.limit_segments(max_segment);
+        if self.max_segment < before && self.negotiated.is_some() {
+            self.snd.lower_mss(self.max_text());
+            self.output(now);
+        }
     }
 
     /// What the SYNs agreed on, once there were two.
@@ -161,12 +213,24 @@ impl Connection {
     pub fn open(&mut self, now: Time) {
         self.syn = self.build_syn(now, Flags::SYN | self.config.syn_flags);
         self.state = State::SynSent;
-        self.snd.nxt = self.config.iss + 1;
-        self.outbox.push_back(self.syn.clone());
+        self.snd.syn_sent();
+        self.push(self.syn.clone());
         self.timer.start(now);
     }
 
-    /// RFC 9293 3.10.4, CLOSE: sends a FIN once, where there is a connection to close.
+    /// RFC 9293 3.10.2, SEND: queues text and sends what the peer's window allows. After CLOSE
+    /// nothing is taken.
+    pub fn write(&mut self, now: Time, text: Arc<[u8]>) {
+        if matches!(
+            self.state,
+            State::SynSent | State::SynReceived | State::Established | State::CloseWait
+        ) {
+            self.snd.write(text);
+            self.output(now);
+        }
+    }
+
+    /// RFC 9293 3.10.4, CLOSE: a FIN follows the text, where there is a connection to close.
     pub fn close(&mut self, now: Time) {
         let next = self.state.on_close();
         if next == self.state {
@@ -175,10 +239,12 @@ impl Connection {
         if next == State::Closed {
             return self.enter_closed();
         }
-        self.send(now, Flags::FIN | Flags::ACK);
-        self.snd.nxt += 1;
-        self.timer.start(now);
-        self.state = next;
+        self.snd.close();
+        // With text before the FIN, ESTABLISHED is left at once, CLOSE-WAIT as the FIN leaves.
+        if self.state != State::CloseWait {
+            self.state = next;
+        }
+        self.output(now);
     }
 
     /// From now on, CLOSE in ESTABLISHED as the peer's FIN arrives and before it is taken: our FIN
@@ -191,14 +257,20 @@ impl Connection {
     ///
     /// Its number is SND.NXT. A peer that missed our FIN expects less, finds it in its window and
     /// challenges it (RFC 5961 3.2); the answer to the challenge has the number it expects. With
-    /// SND.UNA a peer whose acknowledgment of the FIN was lost would drop it in silence. RFC 9293
+    /// SND.UNA a peer whose acknowledgment of the FIN was lost would drop it in silence. Where text
+    /// is under way SND.NXT may lie beyond its window: there is one of either number. RFC 9293
     /// sends nothing in SYN-SENT, CLOSING and LAST-ACK, where the peer may be in SYN-RECEIVED,
     /// FIN-WAIT-1 or FIN-WAIT-2 with what it sent or what we sent lost.
     pub fn abort(&mut self, now: Time) {
         match self.state {
             State::Closed | State::Listen | State::TimeWait => {}
             State::SynSent | State::SynReceived => self.send(now, Flags::RST),
-            _ => self.send(now, Flags::RST | Flags::ACK),
+            _ => {
+                if self.snd.text_is_outstanding() {
+                    self.send_numbered(now, Flags::RST | Flags::ACK, self.snd.una);
+                }
+                self.send(now, Flags::RST | Flags::ACK);
+            }
         }
         self.enter_closed();
     }
@@ -222,8 +294,8 @@ impl Connection {
         self.timer.deadline()
     }
 
-    /// The next segment to send. Its checksum is not filled in: that needs the addresses.
-    pub fn poll_transmit(&mut self) -> Option<Segment> {
+    /// The next segment to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.outbox.pop_front()
     }
 
@@ -232,7 +304,7 @@ impl Connection {
         self.events.pop_front()
     }
 
-    /// Our FIN is sent and not acknowledged; it stands just before SND.NXT.
+    /// We have closed, and our FIN is not acknowledged.
     pub(super) fn fin_is_outstanding(&self) -> bool {
         matches!(
             self.state,
@@ -245,21 +317,84 @@ impl Connection {
         match self.state {
             State::SynSent => {
                 let syn = self.build_syn(now, self.syn.flags);
-                self.outbox.push_back(syn);
+                self.push(syn);
             }
             State::SynReceived => self.send_syn_ack(now),
             // Closed in SYN-RECEIVED: the SYN comes before the FIN.
             _ if self.snd.una == self.config.iss => self.send_syn_ack(now),
-            _ if self.fin_is_outstanding() => {
-                self.send_numbered(now, Flags::FIN | Flags::ACK, self.snd.una);
+            _ => {
+                if self.snd.wnd > 0 {
+                    self.snd.congestion.on_timeout(self.snd.in_flight());
+                }
+                self.snd.go_back();
+                if let Some(piece) = self.snd.next_piece(Urgency::Probe) {
+                    self.send_piece(now, &piece);
+                }
             }
-            _ => {}
         }
+    }
+
+    /// Sends what both windows allow: text, and the FIN after it. Where something is left to do,
+    /// the timer runs (RFC 6298 5.1, RFC 9293 3.8.6.1). Returns whether anything left.
+    pub(super) fn output(&mut self, now: Time) -> bool {
+        let open = matches!(self.state, State::Established | State::CloseWait);
+        if !open && !self.fin_is_outstanding() {
+            return false;
+        }
+        let mut any = false;
+        while let Some(piece) = self.snd.next_piece(Urgency::Usual) {
+            self.send_piece(now, &piece);
+            any = true;
+        }
+        if self.snd.is_busy() && self.timer.deadline().is_none() {
+            self.timer.start(now);
+        }
+        any
+    }
+
+    /// RFC 5681 3.2: fast retransmit.
+    pub(super) fn send_first_again(&mut self, now: Time) {
+        if let Some(piece) = self.snd.first_piece() {
+            self.send_piece(now, &piece);
+        }
+    }
+
+    fn send_piece(&mut self, now: Time, piece: &Piece) {
+        let fresh = !piece.again && !piece.range.is_empty();
+        let mut flags = Flags::ACK;
+        for (flag, is_set) in [
+            (Flags::FIN, piece.fin),
+            (Flags::PSH, piece.push),
+            (Flags::CWR, fresh && self.ecn.reduced),
+        ] {
+            if is_set {
+                flags = flags | flag;
+            }
+        }
+        self.ecn.reduced &= !fresh;
+        let mut segment = self.build(now, flags, piece.seq);
+        segment.payload = self.snd.text(piece.range.clone()).to_vec();
+        self.snd.sent(piece);
+        if piece.fin && self.state == State::CloseWait {
+            self.state = State::LastAck;
+        }
+        self.outbox.push_back(Transmit {
+            segment,
+            // RFC 3168 6.1.4 to 6.1.6: neither what is sent again, nor probes, nor pure ACKs.
+            ecn_capable: fresh && self.snd.wnd > 0 && self.uses_ecn(),
+        });
+    }
+
+    fn push(&mut self, segment: Segment) {
+        self.outbox.push_back(Transmit {
+            segment,
+            ecn_capable: false,
+        });
     }
 
     pub(super) fn send_syn_ack(&mut self, now: Time) {
         let syn_ack = self.build_syn(now, Flags::SYN | Flags::ACK);
-        self.outbox.push_back(syn_ack);
+        self.push(syn_ack);
     }
 
     /// `<SEQ=SND.NXT><ACK=RCV.NXT>` with the given flags.
@@ -268,28 +403,43 @@ impl Connection {
     }
 
     pub(super) fn send_numbered(&mut self, now: Time, flags: Flags, seq: SeqNumber) {
+        let segment = self.build(now, flags, seq);
+        self.push(segment);
+    }
+
+    fn build(&self, now: Time, flags: Flags, seq: SeqNumber) -> Segment {
         let acknowledges = flags.contains(Flags::ACK);
-        let shift = self.our_side_shift();
-        let mut segment = Segment {
+        let echo = if self.ecn.echoes && acknowledges && !flags.rst() {
+            Flags::ECE
+        } else {
+            Flags::default()
+        };
+        Segment {
             src_port: self.config.local_port,
             dst_port: self.config.remote_port,
             seq,
             ack: if acknowledges {
-                self.rcv.nxt
+                self.rcv.nxt()
             } else {
                 SeqNumber(0)
             },
-            flags,
+            flags: flags | echo,
             window: if flags.rst() {
                 0
             } else {
-                u16::try_from(self.rcv.wnd >> shift).unwrap_or(u16::MAX)
+                u16::try_from(self.rcv.wnd >> self.our_side_shift()).unwrap_or(u16::MAX)
             },
+            options: self.options(now, flags),
             ..Segment::default()
-        };
-        if self.negotiated.is_some_and(|agreed| agreed.timestamps) {
+        }
+    }
+
+    fn options(&self, now: Time, flags: Flags) -> Options {
+        let mut options = Vec::new();
+        let acknowledges = flags.contains(Flags::ACK);
+        if self.uses_timestamps() {
             // RFC 7323 3.2: in every segment once agreed; TSecr is valid only beside ACK.
-            segment.options = Options::from(vec![
+            options.extend([
                 TcpOption::Nop,
                 TcpOption::Nop,
                 TcpOption::Timestamps {
@@ -298,7 +448,22 @@ impl Connection {
                 },
             ]);
         }
-        self.outbox.push_back(segment);
+        // The answer to what came out of order says so; text would be cut short by it.
+        if flags == Flags::ACK && self.negotiated.is_some_and(|agreed| agreed.sack) {
+            let blocks = self.sack_blocks();
+            if !blocks.is_empty() {
+                options.extend([TcpOption::Nop, TcpOption::Nop]);
+                options.push(TcpOption::Sack(blocks.to_vec()));
+            }
+        }
+        Options::from(options)
+    }
+
+    /// RFC 2018 3: as many as the header has room for.
+    fn sack_blocks(&self) -> &[Block] {
+        let room = if self.uses_timestamps() { 3 } else { 4 };
+        let blocks = self.rcv.text.blocks();
+        &blocks[..blocks.len().min(room)]
     }
 
     /// A RST that belongs to no connection (RFC 9293 3.10.7.1): numbered from the segment itself.
@@ -312,7 +477,7 @@ impl Connection {
                 segment.seq + segment.seq_len(),
             )
         };
-        self.outbox.push_back(Segment {
+        self.push(Segment {
             src_port: segment.dst_port,
             dst_port: segment.src_port,
             seq,
@@ -336,7 +501,7 @@ impl Connection {
             dst_port: self.config.remote_port,
             seq: self.config.iss,
             ack: if acknowledges {
-                self.rcv.nxt
+                self.rcv.nxt()
             } else {
                 SeqNumber(0)
             },
@@ -361,6 +526,36 @@ impl Connection {
                 agreed.opener.window_shift
             }
         })
+    }
+
+    /// Both SYNs have come: how large our segments are.
+    pub(super) fn size_segments(&mut self) {
+        self.snd.set_mss(self.max_text());
+    }
+
+    /// What both ends and our network take, in bytes (RFC 9293 3.7.1).
+    fn max_text(&self) -> u32 {
+        let Some(agreed) = self.negotiated else {
+            return 0;
+        };
+        let peer = if self.passive {
+            agreed.opener
+        } else {
+            agreed.answerer
+        };
+        let ours = Side {
+            mss: u16::try_from(self.max_segment).unwrap_or(u16::MAX),
+            ..peer
+        };
+        agreed.most_text(peer).min(agreed.most_text(ours))
+    }
+
+    pub(super) fn uses_timestamps(&self) -> bool {
+        self.negotiated.is_some_and(|agreed| agreed.timestamps)
+    }
+
+    pub(super) fn uses_ecn(&self) -> bool {
+        self.negotiated.is_some_and(|agreed| agreed.ecn)
     }
 
     pub(super) fn peer_shift(&self) -> u8 {

@@ -5,15 +5,18 @@
 //! [`Connection`] one end of a connection. All but the last also serve [`crate::observe`]: a rule of
 //! TCP stands once.
 
+mod congestion;
 mod connection;
 mod icmp;
 mod negotiated;
 mod process;
+pub mod reassembly;
+mod sender;
 mod state;
 mod timer;
 pub mod window;
 
-pub use connection::{Config, Connection, Event};
+pub use connection::{Config, Connection, Event, Transmit};
 pub use icmp::{IcmpJudgement, judge_icmp};
 pub(crate) use negotiated::accepts_ecn;
 pub use negotiated::{Negotiated, Side};

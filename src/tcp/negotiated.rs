@@ -33,6 +33,13 @@ const MAX_SHIFT: u8 = 14;
 const DEFAULT_MSS: u16 = 536;
 
 impl Negotiated {
+    /// The most text that a segment to `receiver` carries, in bytes: options come out of the MSS
+    /// (RFC 6691 2).
+    pub fn most_text(&self, receiver: Side) -> u32 {
+        const TIMESTAMPS: u32 = 12;
+        u32::from(receiver.mss).saturating_sub(if self.timestamps { TIMESTAMPS } else { 0 })
+    }
+
     /// `syn` is the first SYN, `answer` the SYN-ACK (or, when both opened, the other SYN).
     pub fn from_syns(syn: &Segment, answer: &Segment) -> Negotiated {
         let both = |has: fn(&Segment) -> bool| has(syn) && has(answer);

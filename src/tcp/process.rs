@@ -6,6 +6,9 @@ use crate::wire::{Flags, Options, Segment, TcpOption};
 use super::window::{
     AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
 };
+use super::reassembly::Reassembly;
+use super::sender::Urgency;
+use super::connection::AckThrottle;
 use super::{Connection, Event, Negotiated, State};
 
 /// Whether a segment goes on to the next step.
@@ -17,6 +20,13 @@ enum Step {
 use Step::{Continue, Drop};
 
 impl Connection {
+    /// The same for a segment whose packet says that a router marked it: CE (RFC 3168 5).
+    pub fn on_marked_segment(&mut self, now: Time, segment: &Segment) {
+        self.ecn.marked = self.uses_ecn();
+        self.on_segment(now, segment);
+        self.ecn.marked = false;
+    }
+
     /// Handles a segment whose ports are ours and whose checksum is right.
     pub fn on_segment(&mut self, now: Time, segment: &Segment) {
         match self.state {
@@ -25,6 +35,7 @@ impl Connection {
             State::SynSent => self.in_syn_sent(now, segment),
             _ => self.in_other_states(now, segment),
         }
+        self.output(now);
     }
 
     /// Whether this is the SYN-ACK that our SYN asked for, or a SYN that crosses it (RFC 9293
@@ -57,7 +68,7 @@ impl Connection {
         if segment.flags.syn() {
             self.config.remote_port = segment.src_port;
             self.receive_syn(segment);
-            self.snd.nxt = self.config.iss + 1;
+            self.snd.syn_sent();
             self.answer_offer(segment);
             self.send_syn_ack(now);
             self.timer.start(now);
@@ -89,6 +100,7 @@ impl Connection {
         }
         self.receive_syn(segment);
         self.negotiated = Some(Negotiated::from_syns(&self.syn, segment));
+        self.size_segments();
         if !acknowledged {
             // Both opened at once: SYN-RECEIVED, our SYN goes out again with an ACK.
             self.send_syn_ack(now);
@@ -123,12 +135,12 @@ impl Connection {
             return Drop;
         }
         if self.repeats_syn(segment) {
-            if self.throttle.allows(now) {
+            if self.throttle.allows(now, AckThrottle::ACKS) {
                 self.send_syn_ack(now);
             }
             return Drop;
         }
-        if segment_acceptable(self.rcv.nxt, self.rcv.wnd, segment) || self.both_opened(segment) {
+        if segment_acceptable(self.rcv.nxt(), self.rcv.wnd, segment) || self.both_opened(segment) {
             self.record_timestamp(segment);
             return Continue;
         }
@@ -163,7 +175,7 @@ impl Connection {
             .options
             .timestamps()
             .map(|(val, _)| val)
-            .filter(|&val| !is_older(val, self.ts_recent) && segment.seq.le(self.rcv.nxt));
+            .filter(|&val| !is_older(val, self.ts_recent) && segment.seq.le(self.rcv.nxt()));
         if let Some(val) = newer {
             self.ts_recent = val;
         }
@@ -176,7 +188,7 @@ impl Connection {
             && flags.syn()
             && !flags.ack()
             && !flags.rst()
-            && segment.seq + 1 == self.rcv.nxt
+            && segment.seq + 1 == self.rcv.nxt()
     }
 
     /// Second, check the RST bit.
@@ -184,7 +196,7 @@ impl Connection {
         if !segment.flags.rst() {
             return Continue;
         }
-        match judge_rst(self.rcv.nxt, self.rcv.wnd, segment.seq) {
+        match judge_rst(self.rcv.nxt(), self.rcv.wnd, segment.seq) {
             RstJudgement::Reset if self.state == State::SynReceived && self.passive => {
                 self.return_to_listen();
             }
@@ -235,18 +247,68 @@ impl Connection {
                 return Drop;
             }
             AckJudgement::New => {
-                self.snd.una = segment.ack;
-                self.timer.start(now); // RFC 6298 5.3
+                self.take_new_ack(now, segment);
+                self.update_window(segment);
+                self.mind_timer(now);
             }
-            AckJudgement::Duplicate => {}
+            AckJudgement::Duplicate => {
+                self.take_duplicate_ack(now, segment);
+                self.update_window(segment);
+            }
         }
-        self.update_window(segment);
-        if self.fin_is_outstanding() && self.snd.una == self.snd.nxt {
-            self.timer.stop();
+        if self.fin_is_outstanding() && self.snd.fin_is_acknowledged() {
             self.state = self.state.on_fin_acknowledged();
             self.event(Event::CloseAcknowledged);
         }
         Continue
+    }
+
+    /// RFC 9293 3.10.7.4, fifth: SND.UNA < SEG.ACK =< SND.NXT.
+    fn take_new_ack(&mut self, now: Time, segment: &Segment) {
+        let acked = segment.ack.diff(self.snd.una).unsigned_abs();
+        self.snd.acknowledged(segment.ack);
+        let again = self.snd.congestion.on_new_ack(acked, self.snd.una);
+        if again {
+            self.send_first_again(now);
+        }
+        self.take_echo(segment);
+    }
+
+    /// RFC 6298 5.2 and 5.3, after a new acknowledgment. While the peer's window keeps us from
+    /// sending, what it takes of our probes is no reason to wait longer.
+    fn mind_timer(&mut self, now: Time) {
+        if !self.snd.is_busy() {
+            self.timer.stop();
+        } else if self.snd.in_flight() > 0 || self.snd.next_piece(Urgency::Usual).is_some() {
+            self.timer.start(now);
+        }
+    }
+
+    /// RFC 5681 2: an acknowledgment without news, while some of ours is under way.
+    fn take_duplicate_ack(&mut self, now: Time, segment: &Segment) {
+        let window = u32::from(segment.window) << self.peer_shift();
+        let counts = segment.ack == self.snd.una
+            && segment.seq_len() == 0
+            && window == self.snd.wnd
+            && window > 0
+            && self.snd.text_is_outstanding();
+        if counts
+            && self
+                .snd
+                .congestion
+                .on_duplicate_ack(self.snd.in_flight(), self.snd.nxt)
+        {
+            self.send_first_again(now);
+        }
+    }
+
+    /// RFC 3168 6.1.2: the peer got a marked packet of ours.
+    fn take_echo(&mut self, segment: &Segment) {
+        let echoed = self.uses_ecn() && segment.flags.contains(Flags::ECE);
+        let (in_flight, una, nxt) = (self.snd.in_flight(), self.snd.una, self.snd.nxt);
+        if echoed && self.snd.congestion.on_echo(in_flight, una, nxt) {
+            self.ecn.reduced = true;
+        }
     }
 
     /// RFC 9293 3.10.7.4, fifth: SND.WND from a segment newer than the last that set it.
@@ -272,24 +334,20 @@ impl Connection {
         if len == 0 && !segment.flags.fin() {
             return; // An ACK is never sent for an ACK: two ends would never stop.
         }
-        let seen = self.rcv.nxt.diff(segment.text_seq());
-        let is_in_order = seen >= 0 && seen.unsigned_abs() <= len;
-        if !is_in_order {
-            // A hole before it: the acknowledgment says where (RFC 9293 3.10.7.4, seventh).
-            return self.send(now, Flags::ACK);
-        }
-        let fresh = len - seen.unsigned_abs();
-        let taken = fresh.min(self.rcv.wnd);
-        self.rcv.nxt += taken;
-        let closes = segment.flags.fin() && taken == fresh;
+        self.note_congestion(segment);
+        self.rcv
+            .text
+            .take(segment.text_seq(), len, segment.flags.fin(), self.rcv.wnd);
+        let closes = self.rcv.text.fin_is_next();
         if closes {
             if self.crosses_fin && self.state == State::Established {
                 self.close(now);
             }
-            self.rcv.nxt += 1;
+            self.rcv.text.take_fin();
             self.state = self.state.on_fin_received();
         }
-        if taken > 0 || closes || fresh > taken {
+        // Text of ours carries the acknowledgment too, but not where a hole is (RFC 2018 4).
+        if self.rcv.text.has_hole() || !self.output(now) {
             self.send(now, Flags::ACK);
         }
         if closes {
@@ -297,19 +355,31 @@ impl Connection {
         }
     }
 
+    /// RFC 3168 6.1.3: CWR ends the echo, a marked packet begins it.
+    fn note_congestion(&mut self, segment: &Segment) {
+        if segment.flags.contains(Flags::CWR) {
+            self.ecn.echoes = false;
+        }
+        self.ecn.echoes |= self.ecn.marked && !segment.payload.is_empty();
+    }
+
     /// Says where we are. To an old segment, such as the peer's FIN again in TIME-WAIT, that is the
     /// acknowledgment that was lost; to a RFC 5961 challenge only a peer that really lost the
     /// connection answers with an exact RST.
     fn challenge(&mut self, now: Time) {
-        if self.throttle.allows(now) {
+        if self.throttle.allows(now, AckThrottle::ACKS) {
             self.send(now, Flags::ACK);
         }
     }
 
-    /// A RST for a segment that belongs to no connection. RFC 9293 sets no limit; we set that of
-    /// RFC 5961 7, so that nobody makes us send as much as they do.
+    /// A RST for a segment that belongs to no connection. RFC 9293 sets no limit; we do, so that
+    /// nobody makes us send as much as they do.
     fn refuse(&mut self, now: Time, segment: &Segment) {
-        if self.throttle.allows(now) {
+        let limit = match self.state {
+            State::Closed => AckThrottle::RESETS,
+            _ => AckThrottle::ACKS,
+        };
+        if self.throttle.allows(now, limit) {
             self.send_rst_for(segment);
         }
     }
@@ -320,11 +390,11 @@ impl Connection {
         self.state == State::SynReceived
             && !self.passive
             && segment.flags.contains(Flags::SYN | Flags::ACK)
-            && segment.seq + 1 == self.rcv.nxt
+            && segment.seq + 1 == self.rcv.nxt()
     }
 
     fn receive_syn(&mut self, segment: &Segment) {
-        self.rcv.nxt = segment.seq + 1;
+        self.rcv.text = Reassembly::new(segment.seq + 1);
         if let Some((val, _)) = segment.options.timestamps() {
             self.ts_recent = val;
         }
@@ -354,11 +424,12 @@ impl Connection {
             ..Segment::default()
         };
         self.negotiated = Some(Negotiated::from_syns(syn, &answer));
+        self.size_segments();
     }
 
     fn establish(&mut self, segment: &Segment) {
         self.state = self.state.on_syn_acknowledged();
-        self.snd.una = segment.ack;
+        self.snd.acknowledged(segment.ack);
         // The window of a segment with SYN is never scaled (RFC 7323 2.2).
         let shift = if segment.flags.syn() {
             0
@@ -371,21 +442,21 @@ impl Connection {
     }
 
     fn set_window(&mut self, segment: &Segment, shift: u8) {
-        self.snd.wnd = u32::from(segment.window) << shift;
+        let wnd = u32::from(segment.window) << shift;
+        if self.snd.wnd == 0 && wnd > 0 {
+            // What probed the closed window was not taken.
+            self.snd.go_back();
+        }
+        self.snd.wnd = wnd;
         self.snd.max_wnd = self.snd.max_wnd.max(self.snd.wnd);
         self.snd.wl1 = segment.seq;
         self.snd.wl2 = segment.ack;
     }
 
-    fn uses_timestamps(&self) -> bool {
-        self.negotiated.is_some_and(|agreed| agreed.timestamps)
-    }
-
     fn return_to_listen(&mut self) {
         self.timer.stop();
         self.state = State::Listen;
-        self.snd.nxt = self.config.iss;
-        self.snd.una = self.config.iss;
+        self.snd.reset();
         self.negotiated = None;
     }
 }

@@ -79,7 +79,7 @@ impl Probe {
 
     fn sent(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.session.poll_transmit())
-            .map(|segment| shorthand::write(&segment, ISS, IRS))
+            .map(|sent| shorthand::write(&sent.segment, ISS, IRS))
             .collect()
     }
 

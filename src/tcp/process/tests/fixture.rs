@@ -158,7 +158,9 @@ impl Tcp {
     }
 
     pub(super) fn segments(&mut self) -> Vec<Segment> {
-        std::iter::from_fn(|| self.connection.poll_transmit()).collect()
+        std::iter::from_fn(|| self.connection.poll_transmit())
+            .map(|sent| sent.segment)
+            .collect()
     }
 
     pub(super) fn sent(&mut self) -> Vec<String> {
