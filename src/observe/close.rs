@@ -45,21 +45,19 @@ impl CloseWatch {
         self.peer_fin_ns.get_or_insert(t_ns);
     }
 
-    /// The peer's FIN came.
-    pub(super) fn peer_closed(&self) -> bool {
-        self.peer_fin_ns.is_some()
-    }
-
     /// How it ended. `opened`: the SYN-ACK came.
     pub(super) fn record(&self, opened: bool, ends: &Ends) -> CloseRecord {
         let peer_fin_acked = ends
             .local
             .acked
             .is_some_and(|ack| ends.peer.fin_covered_by(ack));
+        let sent_and_acked = ends.local.nxt.zip(ends.peer.acked);
+        let text_acked = sent_and_acked.is_none_or(|(nxt, acked)| nxt.le(acked));
         let outcome = match () {
             () if !opened => Outcome::NotAttempted,
             () if self.peer_reset => Outcome::ResetByPeer,
             () if self.our_fin_acked_ns.is_some() && peer_fin_acked => Outcome::InOrder,
+            () if self.our_fin_ns.is_none() && !text_acked => Outcome::NoAck,
             () if self.our_fin_ns.is_none() => Outcome::Aborted,
             () if self.our_fin_acked_ns.is_none() => Outcome::NoAck,
             () => Outcome::NoFin,

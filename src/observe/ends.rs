@@ -7,9 +7,10 @@
 
 use crate::exchange::{Basis, End};
 use crate::tcp::{State, StateSet};
-use crate::wire::Segment;
+use crate::wire::{Segment, SeqNumber};
 
 use super::known::{Doubt, Known, effect_on};
+use super::queue::PeerQueue;
 
 use State::*;
 
@@ -24,8 +25,8 @@ pub(super) struct Arrival {
     pub(super) acceptable: bool,
     /// Something the peer sent before it is missing.
     pub(super) gap: bool,
-    /// Its FIN was taken: it is new, and nothing is missing before it.
-    pub(super) fin_taken: bool,
+    /// The number of the FIN that was taken by it: nothing is missing before the FIN any more.
+    pub(super) fin: Option<SeqNumber>,
 }
 
 /// A claim about one end that differs from the last.
@@ -59,6 +60,8 @@ pub(super) struct Ends {
     /// When our FIN first left.
     our_fin_ns: Option<i64>,
     peer_fin_taken: bool,
+    /// `None` until the SYNs say how large segments are.
+    queue: Option<PeerQueue>,
 }
 
 impl Ends {
@@ -69,6 +72,7 @@ impl Ends {
             round_trip_ns: 0,
             our_fin_ns: None,
             peer_fin_taken: false,
+            queue: None,
         }
     }
 
@@ -76,10 +80,18 @@ impl Ends {
         self.local.states
     }
 
+    /// The SYNs agree that a segment of the peer carries at most so many bytes.
+    pub(super) fn peer_sends_at_most(&mut self, mss: u32) {
+        self.queue = Some(PeerQueue::new(mss));
+    }
+
     /// We sent a segment. `ours` is false for a RST that answers a segment of no connection.
     pub(super) fn local_sends(&mut self, t_ns: i64, segment: &Segment, ours: bool) -> Vec<Claim> {
         if !ours {
             return Vec::new();
+        }
+        if let Some(queue) = &mut self.queue {
+            queue.we_send(segment);
         }
         let before = (self.local.states, self.peer.states);
         let opened = before.0 == SynSent.into() && !segment.flags.syn() && !segment.flags.rst();
@@ -173,21 +185,25 @@ impl Ends {
         let patience_ns = SOONEST_REPEAT_NS + self.round_trip_ns;
         let mut doubt = self.peer.doubt(t_ns, segment, arrival.gap, patience_ns);
         doubt.fin_unseen |= stale;
+        if let Some(queue) = &mut self.queue {
+            doubt.fin_waits = queue.fin_may_wait(segment);
+            doubt.heard = queue.heard();
+        }
         // Waves two and three in one, the answer that our FIN asked for. For the repeat of a FIN
         // that crossed ours to come just now, the ACK of ours would have to be lost as well.
         let answers_ours = |sent_ns: i64| t_ns - sent_ns < patience_ns;
         doubt.late &= !self.our_fin_ns.is_some_and(answers_ours);
         self.peer.note(t_ns, segment, doubt);
-        if arrival.fin_taken && segment.flags.fin() {
-            // Whatever an earlier FIN said that was not taken.
-            self.peer.fin = Some(segment.seq + (segment.seq_len() - 1));
+        if let Some(fin) = arrival.fin {
+            // Whatever another FIN said that was not taken.
+            self.peer.fin = Some(fin);
             self.peer_fin_taken = true;
         }
         if !stale {
-            self.peer.sends(segment, &self.local, doubt.fin_unseen);
+            self.peer.sends(segment, &self.local, doubt);
         }
         let mut effect = effect_on(&self.local, segment, &self.peer);
-        effect.fin &= arrival.fin_taken;
+        effect.fin = arrival.fin.is_some();
         // In SYN-SENT only what we send next shows whether the SYN was taken.
         if arrival.acceptable && (effect.rst || self.local.states != SynSent.into()) {
             self.local.receives(effect);
@@ -242,7 +258,7 @@ impl Ends {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Flags, SeqNumber};
+    use crate::wire::Flags;
 
     const S: Flags = Flags::SYN;
     const A: Flags = Flags::ACK;
@@ -258,16 +274,19 @@ mod tests {
         }
     }
 
-    const IN_ORDER: Arrival = Arrival {
-        acceptable: true,
-        gap: false,
-        fin_taken: true,
-    };
+    fn in_order(segment: &Segment) -> Arrival {
+        let fin = segment.flags.fin();
+        Arrival {
+            acceptable: true,
+            gap: false,
+            fin: fin.then(|| segment.seq + (segment.seq_len() - 1)),
+        }
+    }
 
     const BEHIND_A_HOLE: Arrival = Arrival {
         acceptable: true,
         gap: true,
-        fin_taken: false,
+        fin: None,
     };
 
     /// `>` is ours, `<` the peer's: our ISN is 100, the peer's 300.
@@ -277,7 +296,7 @@ mod tests {
             let segment = segment(flags, seq, ack);
             match from {
                 '>' => ends.local_sends(0, &segment, true),
-                _ => ends.peer_sends(0, &segment, IN_ORDER),
+                _ => ends.peer_sends(0, &segment, in_order(&segment)),
             };
         }
         ends
@@ -353,8 +372,13 @@ mod tests {
         let mut ends = ends_after(&ours);
         for (index, &(flags, seq, ack)) in more.iter().enumerate() {
             let last = index + 1 == more.len();
-            let arrival = if last { BEHIND_A_HOLE } else { IN_ORDER };
-            ends.peer_sends(0, &segment(flags, seq, ack), arrival);
+            let segment = segment(flags, seq, ack);
+            let arrival = if last {
+                BEHIND_A_HOLE
+            } else {
+                in_order(&segment)
+            };
+            ends.peer_sends(0, &segment, arrival);
         }
         ends
     }
@@ -364,7 +388,8 @@ mod tests {
         let mut ends = closing_with_a_hole(&[(A, 302, 102)]);
         assert_eq!(ends.peer.states, [CloseWait, Closing, LastAck].into());
         // The FIN comes after all. Which of the two was first is not to be seen.
-        ends.peer_sends(0, &segment(F | A, 301, 102), IN_ORDER);
+        let late = segment(F | A, 301, 102);
+        ends.peer_sends(0, &late, in_order(&late));
         assert_eq!(ends.peer.states, [Closing, LastAck].into());
         ends.local_sends(0, &segment(A, 102, 302), true);
         assert_eq!(
@@ -386,7 +411,8 @@ mod tests {
             ends.peer.states,
             [Established, FinWait1, CloseWait, Closing].into()
         );
-        ends.peer_sends(0, &segment(F | A, 301, 102), IN_ORDER);
+        let late = segment(F | A, 301, 102);
+        ends.peer_sends(0, &late, in_order(&late));
         assert_eq!(ends.peer.states, [Closing, LastAck].into());
     }
 

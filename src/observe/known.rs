@@ -13,6 +13,10 @@ pub(super) struct Doubt {
     pub(super) late: bool,
     /// A FIN may have been sent before it without having been seen.
     pub(super) fin_unseen: bool,
+    /// It may have closed, with text to send before its FIN.
+    pub(super) fin_waits: bool,
+    /// An acknowledgment that had reached it before.
+    pub(super) heard: Option<SeqNumber>,
 }
 
 /// What a segment does to the end that receives it, in the order of RFC 9293 3.10.7.
@@ -76,6 +80,8 @@ pub(super) struct Known {
     open_ns: Option<i64>,
     /// Its last segment has its FIN, never sent before.
     fin_is_fresh: bool,
+    /// It may have closed before its last segment without a FIN.
+    fin_waits: bool,
     /// A RST that was not taken came when the other end had sent up to here.
     pub(super) doubted: Option<SeqNumber>,
     /// States that its last segment allows, before anything that may have reached it since.
@@ -121,12 +127,15 @@ impl Known {
         if is_next {
             self.nxt = Some(end);
         }
-        let is_first = self.fin.is_none() && is_next && !doubt.late;
+        let is_first = self.fin.is_none() && is_next && !doubt.late && !self.fin_waits;
         self.fin_is_fresh = segment.flags.fin() && is_first;
         if segment.flags.fin() {
             self.fin.get_or_insert(end - 1);
         } else if !doubt.fin_unseen {
             self.open_ns = Some(t_ns);
+            self.fin_waits = doubt.fin_waits;
+        } else {
+            self.fin_waits |= doubt.fin_waits;
         }
         if segment.flags.ack() && self.acked.is_none_or(|acked| acked.lt(segment.ack)) {
             self.acked = Some(segment.ack);
@@ -168,11 +177,13 @@ impl Known {
         Doubt {
             late,
             fin_unseen: old || missing,
+            fin_waits: false,
+            heard: None,
         }
     }
 
     /// The states in which an end may send this segment, whose numbers are noted already.
-    fn may_send(&self, segment: &Segment, other: &Known, fin_unseen: bool) -> StateSet {
+    fn may_send(&self, segment: &Segment, other: &Known, doubt: Doubt) -> StateSet {
         let flags = segment.flags;
         if flags.rst() {
             // A RST with ACK is that of an ABORT, one without it may come from a listener.
@@ -191,12 +202,18 @@ impl Known {
             };
         }
         match self.fin {
-            Some(_) => self.may_send_closed(segment, other),
-            None if fin_unseen => {
-                let open = self.may_send_open(segment, other);
-                open.union(self.may_send_closed(segment, other))
+            Some(fin) if doubt.heard.is_some_and(|ack| fin.lt(ack)) => {
+                self.may_send_acked(segment, other)
             }
-            None => self.may_send_open(segment, other),
+            Some(_) => self.may_send_closed(segment, other),
+            None => {
+                let open = self.may_send_open(segment, other);
+                let with = |allows: bool, more: StateSet| {
+                    if allows { more } else { StateSet::EMPTY }
+                };
+                open.union(with(doubt.fin_unseen, self.may_send_closed(segment, other)))
+                    .union(with(doubt.fin_waits, closing_from(open)))
+            }
         }
     }
 
@@ -212,6 +229,15 @@ impl Known {
             Established.into()
         } else {
             [SynReceived, Established].into()
+        }
+    }
+
+    /// After the acknowledgment of its FIN.
+    fn may_send_acked(&self, segment: &Segment, other: &Known) -> StateSet {
+        if segment.flags.ack() && other.fin_covered_by(segment.ack) {
+            TimeWait.into()
+        } else {
+            FinWait2.into()
         }
     }
 
@@ -233,8 +259,8 @@ impl Known {
     }
 
     /// It sent a segment that belongs to this connection.
-    pub(super) fn sends(&mut self, segment: &Segment, other: &Known, fin_unseen: bool) {
-        let allowed = self.may_send(segment, other, fin_unseen);
+    pub(super) fn sends(&mut self, segment: &Segment, other: &Known, doubt: Doubt) {
+        let allowed = self.may_send(segment, other, doubt);
         // What was known before still holds, but for what the end does by itself: it closes, or
         // opens, where nothing was known.
         let both = allowed.intersection(self.reachable(self.states, State::on_close));
@@ -291,6 +317,13 @@ impl Known {
             .fold(StateSet::EMPTY, StateSet::union);
         self.states = self.proven;
     }
+}
+
+/// After CLOSE in one of these states, the FIN not sent yet. Where the other FIN has come, it may
+/// have come before CLOSE or after.
+fn closing_from(open: StateSet) -> StateSet {
+    let crossed = open.contains(CloseWait).then_some(Closing);
+    open.iter().map(State::on_close).chain(crossed).collect()
 }
 
 /// What `segment` would do to `receiver`. Its numbers are noted in `sender` already.

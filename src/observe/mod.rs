@@ -8,6 +8,7 @@ mod demux;
 mod ends;
 mod icmp;
 mod known;
+mod queue;
 mod reset;
 mod rtt;
 
@@ -18,6 +19,7 @@ use crate::exchange::{
     Anomaly, AnomalyKind, Checksum, End, Exchange, PREVIEW, PeerRecord, SegmentRecord, StateChange,
     Verdict,
 };
+use crate::tcp::reassembly::Reassembly;
 use crate::tcp::window::{AckJudgement, ack_answers_syn, judge_ack, segment_acceptable};
 use crate::tcp::{Negotiated, State};
 use crate::wire::{IpHeader, Segment, SeqNumber};
@@ -37,8 +39,10 @@ pub struct Observer {
     close: CloseWatch,
     our_syn: Option<Segment>,
     negotiated: Option<Negotiated>,
-    /// What has arrived here without a gap: the next number we expect.
-    received: Option<SeqNumber>,
+    /// What has arrived of the peer's text, once its SYN has.
+    received: Option<Reassembly>,
+    /// The first bytes of it, each in its place.
+    preview: [u8; PREVIEW],
     /// The window that we advertised last, in bytes.
     our_window: u32,
     /// The largest window that the peer advertised, in bytes.
@@ -91,6 +95,7 @@ impl Observer {
             our_syn: None,
             negotiated: None,
             received: None,
+            preview: [0; PREVIEW],
             our_window: 0,
             peer_window: 0,
             syn_ack: None,
@@ -211,13 +216,7 @@ impl Observer {
             let shift = self.window_shift(End::Local, segment);
             self.our_window = u32::from(segment.window) << shift;
         }
-        if !segment.payload.is_empty() {
-            let end = segment.seq + segment.payload.len() as u32;
-            if let Some(iss) = self.exchange.handshake.isn {
-                let sent = end.diff(iss + 1).max(0).unsigned_abs();
-                self.exchange.data.sent = self.exchange.data.sent.max(u64::from(sent));
-            }
-        }
+        self.our_text_leaves(t_ns, segment);
         if flags.fin() {
             let repeated = self.close.our_fin_leaves(t_ns);
             if repeated {
@@ -228,6 +227,27 @@ impl Observer {
         let ours = !flags.rst() || self.is_our_reset(segment);
         let claims = self.ends.local_sends(t_ns, segment, ours);
         self.claims(t_ns, claims);
+    }
+
+    fn our_text_leaves(&mut self, t_ns: i64, segment: &Segment) {
+        let Some(iss) = self.exchange.handshake.isn else {
+            return;
+        };
+        let len = segment.payload.len() as u32;
+        if len == 0 {
+            return;
+        }
+        let offset = |number: SeqNumber| u64::from(number.diff(iss + 1).max(0).unsigned_abs());
+        let sent = &mut self.exchange.data.sent;
+        if offset(segment.text_seq()) < *sent {
+            let text = format!(
+                "data of ours ({len} bytes from {}) was not acknowledged and was sent again",
+                offset(segment.text_seq())
+            );
+            *sent = (*sent).max(offset(segment.text_seq() + len));
+            return self.anomaly(AnomalyKind::DataRetransmitted, t_ns, text);
+        }
+        *sent = offset(segment.text_seq() + len);
     }
 
     /// RFC 9293 3.10.7.1: a RST for a segment of no connection takes its number from there.
@@ -326,11 +346,8 @@ impl Observer {
         self.exchange.peer = Some(offer(ttl, segment));
         if opens {
             self.exchange.handshake.peer_isn = Some(segment.seq);
-            self.received = Some(segment.seq + 1);
-            self.negotiated = self
-                .our_syn
-                .as_ref()
-                .map(|syn| Negotiated::from_syns(syn, segment));
+            self.received = Some(Reassembly::new(segment.seq + 1));
+            self.agree(segment);
         }
         self.take(t_ns, segment);
         if opens {
@@ -340,6 +357,14 @@ impl Observer {
                 t_ns,
             });
         }
+    }
+
+    fn agree(&mut self, syn_ack: &Segment) {
+        let Some(syn) = &self.our_syn else { return };
+        let agreed = Negotiated::from_syns(syn, syn_ack);
+        self.ends
+            .peer_sends_at_most(agreed.most_text(agreed.opener));
+        self.negotiated = Some(agreed);
     }
 
     fn decide(&mut self, verdict: Verdict, reason: &'static str) {
@@ -362,16 +387,24 @@ impl Observer {
     /// Whether the peer can have sent this on our connection: it acknowledges what we may have
     /// sent, and lies in our window or before it.
     fn belongs(&self, segment: &Segment) -> bool {
-        let Some(rcv_nxt) = self.received else {
+        let Some(rcv_nxt) = self.rcv_nxt() else {
             return false;
         };
-        self.acks_what_we_sent(segment)
-            && (self.is_old(segment) || segment_acceptable(rcv_nxt, self.our_window, segment))
+        // An empty segment stands at the edge when its sender has filled our window: we do not look
+        // at it, but it is the peer's.
+        let at_edge = segment.seq_len() == 0 && segment.seq == rcv_nxt + self.our_window;
+        let acceptable = segment_acceptable(rcv_nxt, self.our_window, segment);
+        self.acks_what_we_sent(segment) && (self.is_old(segment) || acceptable || at_edge)
+    }
+
+    /// The next number that we expect.
+    fn rcv_nxt(&self) -> Option<SeqNumber> {
+        self.received.as_ref().map(Reassembly::nxt)
     }
 
     /// Its number has been received already.
     fn is_old(&self, segment: &Segment) -> bool {
-        let numbers = self.exchange.handshake.peer_isn.zip(self.received);
+        let numbers = self.exchange.handshake.peer_isn.zip(self.rcv_nxt());
         numbers.is_some_and(|(irs, rcv_nxt)| irs.le(segment.seq) && segment.seq.lt(rcv_nxt))
     }
 
@@ -396,7 +429,7 @@ impl Observer {
         if segment.flags.ack() {
             self.close.acknowledged(t_ns, segment.ack, &self.ends);
         }
-        if arrival.fin_taken {
+        if arrival.fin.is_some() {
             self.close.peer_fin_comes(t_ns);
         }
         let claims = self.ends.peer_sends(t_ns, segment, arrival);
@@ -408,45 +441,87 @@ impl Observer {
         self.peer_window = self.peer_window.max(window);
     }
 
-    /// Takes the new part of the text, as far as our window goes, and the FIN after it (RFC 9293
-    /// 3.10.7.4, seventh and eighth).
+    /// Takes the new part of the text, as far as our window goes, and the FIN once nothing before
+    /// it is missing (RFC 9293 3.10.7.4, seventh and eighth).
     fn arrive(&mut self, t_ns: i64, segment: &Segment) -> Arrival {
         let flags = segment.flags;
-        let rcv_nxt = self.received.unwrap_or_default();
+        let rcv_nxt = self.rcv_nxt().unwrap_or_default();
         let local = self.ends.local_state();
         let crossing = flags.syn() && local == State::SynReceived.into();
         // In a synchronized state nothing of a segment with SYN counts (RFC 5961 4.2).
         let counts = !flags.syn() || flags.ack() && (crossing || local == State::SynSent.into());
-        let mut arrival = Arrival {
+        Arrival {
             // A RST comes this way only where it refuses our SYN.
             acceptable: crossing
                 || flags.rst()
                 || counts && segment_acceptable(rcv_nxt, self.our_window, segment),
             gap: rcv_nxt.lt(segment.text_seq()),
-            fin_taken: false,
-        };
-        let seen = usize::try_from(rcv_nxt.diff(segment.text_seq())).ok();
-        let fresh = seen.and_then(|seen| segment.payload.get(seen..));
-        if let Some(fresh) = fresh.filter(|_| counts && !self.close.peer_closed()) {
-            let room = usize::try_from(self.our_window).unwrap_or(usize::MAX);
-            let taken = &fresh[..fresh.len().min(room)];
-            self.take_data(t_ns, taken);
-            arrival.fin_taken = flags.fin() && taken.len() == fresh.len();
-            self.received = Some(rcv_nxt + taken.len() as u32 + u32::from(arrival.fin_taken));
+            fin: if counts {
+                self.take_text(t_ns, segment)
+            } else {
+                None
+            },
         }
-        arrival
     }
 
-    fn take_data(&mut self, t_ns: i64, fresh: &[u8]) {
-        if fresh.is_empty() {
+    /// Returns the number of the peer's FIN when it is taken with this segment.
+    fn take_text(&mut self, t_ns: i64, segment: &Segment) -> Option<SeqNumber> {
+        let (irs, text) = (self.exchange.handshake.peer_isn?, self.received.as_mut()?);
+        let (seq, len) = (segment.text_seq(), segment.payload.len() as u32);
+        let before = text.clone();
+        let fresh = text.take(seq, len, segment.flags.fin(), self.our_window);
+        let fin = text.fin_is_next().then(|| text.nxt());
+        if fin.is_some() {
+            text.take_fin();
+        }
+        let changed = *text != before;
+        if changed {
+            self.keep_preview(segment, before.nxt().diff(irs + 1), seq.diff(irs + 1));
+        }
+        self.count_received(t_ns, fresh);
+        if len > 0 {
+            self.note_disorder(t_ns, segment, changed, fresh == 0);
+        }
+        fin
+    }
+
+    /// `offset`: where the segment's text begins; what comes before `known` is received already.
+    fn keep_preview(&mut self, segment: &Segment, known: i32, offset: i32) {
+        for (at, &byte) in (offset..).zip(&segment.payload).take(PREVIEW) {
+            let place = usize::try_from(at).ok().filter(|_| at >= known);
+            if let Some(kept) = place.and_then(|at| self.preview.get_mut(at)) {
+                *kept = byte;
+            }
+        }
+    }
+
+    fn count_received(&mut self, t_ns: i64, fresh: u32) {
+        if fresh == 0 {
             return;
         }
         let data = &mut self.exchange.data;
         data.first_byte_ns.get_or_insert(t_ns);
-        data.received += fresh.len() as u64;
-        let room = PREVIEW - data.preview.len();
-        data.preview
-            .extend_from_slice(&fresh[..fresh.len().min(room)]);
+        data.received += u64::from(fresh);
+        if data.preview.len() < PREVIEW {
+            let len = usize::try_from(data.received).map_or(PREVIEW, |len| len.min(PREVIEW));
+            data.preview = self.preview[..len].to_vec();
+        }
+    }
+
+    fn note_disorder(&mut self, t_ns: i64, segment: &Segment, changed: bool, waits: bool) {
+        let Some(irs) = self.exchange.handshake.peer_isn else {
+            return;
+        };
+        let len = segment.payload.len();
+        let from = segment.text_seq().diff(irs + 1);
+        if !changed {
+            let text = format!("data of the peer ({len} bytes from {from}) came again");
+            self.anomaly(AnomalyKind::DataRepeated, t_ns, text);
+        } else if waits {
+            let text =
+                format!("data of the peer ({len} bytes from {from}) came before what it follows");
+            self.anomaly(AnomalyKind::OutOfOrder, t_ns, text);
+        }
     }
 
     fn claims(&mut self, t_ns: i64, claims: Vec<Claim>) {

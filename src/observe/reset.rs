@@ -10,7 +10,9 @@ use super::ends::Arrival;
 
 impl Observer {
     pub(super) fn peer_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
-        let Some(rcv_nxt) = self.received else { return };
+        let Some(rcv_nxt) = self.rcv_nxt() else {
+            return;
+        };
         let judgement = judge_rst(rcv_nxt, self.our_window, segment.seq);
         let taken = if self.ends.local_state() == State::SynSent.into() {
             // RFC 9293 3.10.7.3, second: by its acknowledgment.
@@ -34,7 +36,7 @@ impl Observer {
         let arrival = Arrival {
             acceptable: taken,
             gap: false,
-            fin_taken: false,
+            fin: None,
         };
         let claims = if suspect {
             self.ends.other_may_have_reset(segment, arrival)

@@ -1,0 +1,185 @@
+//! Whether a FIN of the peer may wait behind text that it has not sent yet.
+//!
+//! An application that closes while text waits for the window has its end in FIN-WAIT-1 (or
+//! LAST-ACK) at once, though the FIN leaves only behind the text (RFC 9293 3.10.4; so does Linux).
+//! Its segments look like those of an open connection meanwhile.
+
+use crate::wire::{Segment, SeqNumber};
+
+/// What the peer's send queue may hold.
+#[derive(Clone, Debug)]
+pub(super) struct PeerQueue {
+    /// The most text of a segment of the peer, bytes.
+    mss: u32,
+    /// The number after all text seen of it.
+    nxt: Option<SeqNumber>,
+    /// The queue was empty when everything up to here had left.
+    empty_at: Option<SeqNumber>,
+    /// It sent something again: its congestion window may be a segment.
+    repeats: bool,
+    /// The number after all that we have sent.
+    our_nxt: Option<SeqNumber>,
+    /// Segments of ours that it has not acknowledged: the number after each, and what each said.
+    unheard: Vec<(SeqNumber, SeqNumber)>,
+    /// The newest acknowledgment of ours that has certainly reached it.
+    heard: Option<SeqNumber>,
+}
+
+/// One for each segment that we may have under way.
+const MOST_UNHEARD: usize = 1024;
+
+impl PeerQueue {
+    /// A peer that sends at most `mss` bytes of text in a segment.
+    pub(super) fn new(mss: u32) -> PeerQueue {
+        PeerQueue {
+            mss: mss.max(1),
+            nxt: None,
+            empty_at: None,
+            repeats: false,
+            our_nxt: None,
+            unheard: Vec::new(),
+            heard: None,
+        }
+    }
+
+    /// A segment of ours. That it arrived shows only if it occupies numbers: the peer acknowledges
+    /// those.
+    pub(super) fn we_send(&mut self, segment: &Segment) {
+        let end = segment.seq + segment.seq_len();
+        // Of one that is sent again, either may be the one that arrived.
+        let is_new = self.our_nxt.is_none_or(|nxt| nxt.lt(end));
+        if !is_new || segment.seq_len() == 0 || segment.flags.rst() {
+            return;
+        }
+        self.our_nxt = Some(end);
+        if segment.flags.ack() && self.unheard.len() < MOST_UNHEARD {
+            self.unheard.push((end, segment.ack));
+        }
+    }
+
+    /// Whether the peer may have closed when it sent this segment without a FIN.
+    pub(super) fn fin_may_wait(&mut self, segment: &Segment) -> bool {
+        self.hear(segment);
+        let len = segment.payload.len() as u32;
+        let end = segment.text_seq() + len;
+        if len == 0 {
+            return self.text_may_wait();
+        }
+        if self.nxt.is_some_and(|nxt| end.le(nxt)) {
+            self.repeats = true;
+            return true;
+        }
+        self.nxt = Some(end);
+        // RFC 9293 3.9.1.2: PSH on the last that is queued. Some set it in between, but then on a
+        // full segment. A FIN that was queued would be in it.
+        let is_last = segment.flags.psh() && !len.is_multiple_of(self.mss);
+        if is_last {
+            self.empty_at = Some(end);
+        }
+        !is_last
+    }
+
+    /// Text under way may fill the congestion window, which is a full segment at least.
+    fn text_may_wait(&self) -> bool {
+        let Some(nxt) = self.nxt else { return false };
+        let in_flight = self.heard.map_or(i32::MAX, |heard| nxt.diff(heard)).max(0);
+        let fits = in_flight.unsigned_abs() < self.mss && self.empty_at == Some(nxt);
+        in_flight > 0 && (self.repeats || !fits)
+    }
+
+    /// The newest acknowledgment of ours that has certainly reached the peer.
+    pub(super) fn heard(&self) -> Option<SeqNumber> {
+        self.heard
+    }
+
+    fn hear(&mut self, segment: &Segment) {
+        if !segment.flags.ack() {
+            return;
+        }
+        let heard = self.unheard.extract_if(.., |(end, _)| end.le(segment.ack));
+        for (_, ack) in heard {
+            if self.heard.is_none_or(|known| known.lt(ack)) {
+                self.heard = Some(ack);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::shorthand;
+
+    fn read(text: &str) -> Segment {
+        shorthand::read(text, SeqNumber(0), SeqNumber(0))
+    }
+
+    fn queue_after(texts: &[&str]) -> (PeerQueue, bool) {
+        let mut queue = PeerQueue::new(100);
+        let mut may_wait = false;
+        for text in texts {
+            match text.split_once(' ') {
+                Some((">", ours)) => queue.we_send(&read(ours)),
+                Some((_, theirs)) => may_wait = queue.fin_may_wait(&read(theirs)),
+                None => panic!("{text}"),
+            }
+        }
+        (queue, may_wait)
+    }
+
+    fn fin_may_wait(texts: &[&str]) -> bool {
+        queue_after(texts).1
+    }
+
+    #[test]
+    fn a_peer_without_text_holds_no_fin_back() {
+        assert!(!fin_may_wait(&["< . 1 ack 1"]));
+    }
+
+    #[test]
+    fn a_full_segment_may_have_more_behind_it() {
+        assert!(fin_may_wait(&["< . 1:101 ack 1"]));
+        assert!(fin_may_wait(&["< P. 1:201 ack 1"]));
+    }
+
+    #[test]
+    fn of_a_segment_sent_again_the_first_may_have_arrived() {
+        let again = [
+            "< . 1:101 ack 1",
+            "> P. 1:2 ack 51",
+            "> P. 1:2 ack 101",
+            "< . 101 ack 2",
+        ];
+        assert!(fin_may_wait(&again));
+    }
+
+    #[test]
+    fn a_short_segment_with_psh_is_the_last() {
+        assert!(!fin_may_wait(&["< P. 1:50 ack 1"]));
+        assert!(fin_may_wait(&["< . 1:50 ack 1"]));
+        let small = ["> P. 1:2 ack 1", "< P. 1:50 ack 2", "< . 50 ack 2"];
+        assert!(!fin_may_wait(&small));
+    }
+
+    #[test]
+    fn after_a_repeat_one_segment_may_fill_the_congestion_window() {
+        let again = ["> P. 1:2 ack 1", "< P. 1:50 ack 2", "< P. 1:50 ack 2"];
+        assert!(fin_may_wait(&again));
+    }
+
+    #[test]
+    fn text_under_way_may_hold_a_fin_back() {
+        assert!(fin_may_wait(&["< . 1:101 ack 1", "< . 101 ack 1"]));
+    }
+
+    #[test]
+    fn what_the_peer_acknowledges_it_has_read() {
+        let read_all = ["< . 1:101 ack 1", "> P. 1:2 ack 101", "< . 101 ack 2"];
+        assert!(!fin_may_wait(&read_all));
+        let read_some = ["< . 1:101 ack 1", "> P. 1:2 ack 51", "< . 101 ack 2"];
+        assert!(fin_may_wait(&read_some));
+        // An ACK of ours may be lost.
+        let perhaps = ["< . 1:101 ack 1", "> . 1 ack 101", "< . 101 ack 1"];
+        assert!(fin_may_wait(&perhaps));
+    }
+}
