@@ -1,7 +1,10 @@
 //! The command line: names and shapes, nothing resolved yet.
 
+mod text;
+
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::expect::Expectation;
 use crate::net::guard::Way;
 use crate::session::End;
+
+pub use text::Escaped;
 
 /// Drive a TCP connection by hand and report what both ends did
 #[derive(Parser, Debug)]
@@ -145,9 +150,16 @@ pub struct CourseArgs {
     /// How to end the connection
     #[arg(long, value_name = "END", default_value = "fin")]
     pub end: End,
-    /// How long to stay in --end hold, or to leave the SYN-ACK unanswered in --end none
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
-    pub hold: Duration,
+    /// How long to stay in --end hold, to leave the SYN-ACK unanswered in --end none, or to wait
+    /// for more after --send [default: 1s; with --send 500ms]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub hold: Option<Duration>,
+    /// Send this once connected, with escapes as in 'GET / HTTP/1.0\r\n\r\n'
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub send: Option<Escaped>,
+    /// Send what is in this file, at most 1 MiB; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "send")]
+    pub send_file: Option<PathBuf>,
     /// Stay in TIME-WAIT to answer repeats of the peer's FIN [default when given: 60s]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = "60s", value_parser = positive_duration)]
     pub time_wait: Option<Duration>,

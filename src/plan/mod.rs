@@ -1,6 +1,7 @@
 //! From arguments to what will be done: every mistake of the user's ends here, before anything is
 //! sent.
 
+mod request;
 mod syn;
 mod target;
 
@@ -12,11 +13,14 @@ use crate::cli::{NameArgs, OutputArgs, ProbeArgs, SynArgs};
 use crate::expect::Expectation;
 use crate::net::guard::{GuardError, Way};
 use crate::net::route::{Route, RouteError, route};
-use crate::session::Course;
+use crate::session::{Course, Request};
 use crate::tcp::Schedule;
 
 pub use syn::Syn;
 pub use target::{Family, Host, Target};
+
+/// How long `--end hold` and `--end none` wait by themselves.
+const HOLD: Duration = Duration::from_secs(1);
 
 /// Why something cannot be done, in one line for the user.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -87,6 +91,8 @@ pub struct Plan {
     pub guard: Option<Way>,
     /// What to do after the SYN-ACK.
     pub course: Course,
+    /// What to send once connected.
+    pub request: Option<Request>,
     /// How long to wait for the peer.
     pub schedule: Schedule,
     /// How often to probe each, if the user said so.
@@ -130,6 +136,15 @@ pub struct Departure {
     pub syn: Syn,
 }
 
+impl Departure {
+    /// What the route takes in one segment, in bytes, options not counted.
+    pub fn largest_segment(&self) -> u32 {
+        // The length field of an IPv4 packet says no more.
+        let mtu = self.route.mtu.min(u32::from(u16::MAX));
+        mtu.saturating_sub(syn::headers(self.local.is_ipv6()))
+    }
+}
+
 /// Turns arguments into a plan. Resolves names and asks the kernel for routes; sends nothing.
 ///
 /// # Errors
@@ -137,6 +152,7 @@ pub struct Departure {
 pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
     let syn = &args.syn;
     check_options(syn)?;
+    let request = request::request(&args.course)?;
     let mut targets = Vec::new();
     for input in &args.targets {
         targets.extend(target::parse(input, args.ports.as_deref())?);
@@ -155,9 +171,10 @@ pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
         guard: syn.guard,
         course: Course {
             end: args.course.end,
-            hold: args.course.hold,
+            hold: args.course.hold.unwrap_or(HOLD),
             time_wait: args.course.time_wait,
         },
+        request,
         schedule: Schedule {
             first: args.course.timeout,
             retries: args.course.retries,

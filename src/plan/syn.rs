@@ -19,7 +19,7 @@ pub struct Syn {
 }
 
 /// IP and TCP headers without options: what an MTU is more than an MSS (RFC 9293 3.7.1).
-fn headers(ipv6: bool) -> u32 {
+pub(super) fn headers(ipv6: bool) -> u32 {
     if ipv6 { 60 } else { 40 }
 }
 

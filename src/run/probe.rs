@@ -90,7 +90,9 @@ fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
                 schedule: plan.schedule,
             },
             plan.course,
-        ),
+        )
+        .asking(plan.request.clone())
+        .limited_to(departure.largest_segment()),
     }
 }
 
