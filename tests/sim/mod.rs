@@ -13,7 +13,7 @@ use tcpshake::engine::{self, Finished, Probe};
 use tcpshake::exchange::Flow;
 use tcpshake::link::Link;
 use tcpshake::report::{Json, Ladder, LocalInfo, Record, Report, Style, TargetInfo};
-use tcpshake::session::{Course, End, Handshake};
+use tcpshake::session::{Course, End, Handshake, Request};
 use tcpshake::tcp::{Config, Schedule};
 use tcpshake::wire::{Flags, IpFields, Options, SeqNumber, TcpOption};
 
@@ -66,8 +66,28 @@ fn config(random: &mut Random) -> Config {
     }
 }
 
+/// A byte that tells where in a text it stands.
+pub fn text_at(offset: usize) -> u8 {
+    (offset % 251) as u8
+}
+
+pub fn text(len: usize) -> Vec<u8> {
+    (0..len).map(text_at).collect()
+}
+
 /// Drives one probe to its end and checks what holds whoever the peer is.
 pub fn run(link: &mut SimLink, flow: Flow, end: End, random: &mut Random) -> Finished {
+    run_asking(link, flow, end, random, None)
+}
+
+/// The same with so many bytes to send.
+pub fn run_asking(
+    link: &mut SimLink,
+    flow: Flow,
+    end: End,
+    random: &mut Random,
+    len: Option<usize>,
+) -> Finished {
     let course = Course {
         end,
         hold: HOLD,
@@ -78,11 +98,11 @@ pub fn run(link: &mut SimLink, flow: Flow, end: End, random: &mut Random) -> Fin
         flow,
         scope: 0,
         ip: IpFields::default(),
-        session: Handshake::new(config(random), course),
+        session: Handshake::new(config(random), course).asking(request(len)),
     };
     let finished = engine::run(link, probe, None).unwrap();
     let took = link.now() - begun;
-    assert!(took <= longest(), "it took {took:?}");
+    assert!(took <= longest(len), "it took {took:?}");
     assert_eq!(finished.kernel_rst, 0);
     assert!(finished.refused.is_none() && finished.stamped);
     assert_eq!(finished.interface, Some(2));
@@ -91,9 +111,18 @@ pub fn run(link: &mut SimLink, flow: Flow, end: End, random: &mut Random) -> Fin
     finished
 }
 
-/// The handshake, the hold, the peer's ACK, the peer's FIN, a last round trip.
-fn longest() -> Duration {
-    5 * SCHEDULE.total() + HOLD + Duration::from_secs(1)
+fn request(len: Option<usize>) -> Option<Request> {
+    len.map(|len| Request {
+        text: text(len).into(),
+        quiet: HOLD,
+    })
+}
+
+/// The handshake, the hold, the peer's ACK, the peer's FIN, a last round trip; every segment of
+/// the text, ours and the peer's, may need the whole schedule.
+fn longest(len: Option<usize>) -> Duration {
+    let segments = len.map_or(0, |len| len / 500 + 100) as u32;
+    (5 + segments) * SCHEDULE.total() + HOLD + Duration::from_secs(1)
 }
 
 fn check_reports(finished: &Finished, end: End, flow: Flow) {

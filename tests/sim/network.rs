@@ -9,7 +9,7 @@ use tcpshake::clock::{Stamp, Time};
 use tcpshake::exchange::Flow;
 use tcpshake::link::{Direction, Frame, Link, SendError, Wake};
 use tcpshake::tcp::State;
-use tcpshake::wire::{IpFields, Packet, Segment};
+use tcpshake::wire::{IpFields, Packet, Segment, SeqNumber};
 
 use super::peer::Peer;
 use super::random::Random;
@@ -77,10 +77,11 @@ pub struct SimLink {
     steps: u32,
     /// Every frame that the tap handed on.
     pub captured: Vec<Captured>,
-    /// The last segment of the session that reached the peer is a RST, and nothing that either
-    /// end said after it was lost.
+    /// The session's last word is a RST, the one with the highest number has reached the peer, and
+    /// nothing that either end said after it was lost.
     pub reset_came_last: bool,
     drains: bool,
+    highest_reset: Option<SeqNumber>,
 }
 
 const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
@@ -106,6 +107,7 @@ impl SimLink {
             captured: Vec::new(),
             reset_came_last: false,
             drains: false,
+            highest_reset: None,
         }
     }
 
@@ -125,6 +127,10 @@ impl SimLink {
 
     pub fn peer_moves(&self) -> u32 {
         self.peer.moves()
+    }
+
+    pub fn peer_said(&self) -> &[u8] {
+        self.peer.said()
     }
 
     /// The session is over and its guard gone: the kernel answers in its place, in fine weather,
@@ -172,7 +178,9 @@ impl SimLink {
             self.capture(packet, Direction::Received, Some(flight.sent));
         } else if let Some(flight) = due(&mut self.to_peer, at) {
             if !flight.by_kernel {
-                self.reset_came_last = flight.segment.flags.rst();
+                let newest = self.highest_reset == Some(flight.segment.seq);
+                self.reset_came_last =
+                    flight.segment.flags.rst() && (newest || self.reset_came_last);
             }
             self.peer.on_segment(self.now, &flight.segment);
         } else {
@@ -197,6 +205,10 @@ impl SimLink {
     }
 
     fn launch_out(&mut self, segment: Segment) {
+        let higher = |known: SeqNumber| known.lt(segment.seq);
+        if segment.flags.rst() && self.highest_reset.is_none_or(higher) {
+            self.highest_reset = Some(segment.seq);
+        }
         let sent = Sent {
             order: 0,
             state: None,

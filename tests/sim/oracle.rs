@@ -6,6 +6,7 @@ use tcpshake::link::Direction;
 use tcpshake::tcp::{State, StateSet};
 
 use super::network::SimLink;
+use super::text_at;
 
 /// The parts of a report agree with each other.
 pub fn check_consistent(exchange: &Exchange) {
@@ -124,6 +125,28 @@ fn show(link: &SimLink, exchange: &Exchange) {
             frame.sent,
             claim_after(exchange, index)
         );
+    }
+}
+
+/// Every byte was told as it was, both ways; and all of them where both ends closed in order.
+pub fn check_text(link: &SimLink, finished: &Finished, asked: Option<usize>) {
+    let exchange = &finished.exchange;
+    let data = &exchange.data;
+    let isn = exchange.handshake.isn.unwrap();
+    for frame in &link.captured {
+        if frame.direction == Direction::Sent {
+            let offset = frame.segment.seq.diff(isn + 1).max(0) as usize;
+            let told = (offset..).zip(&frame.segment.payload);
+            assert!(told.into_iter().all(|(at, &byte)| byte == text_at(at)));
+        }
+    }
+    let said = link.peer_said();
+    let received = usize::try_from(data.received).unwrap();
+    assert_eq!(data.preview, said[..received.min(64)]);
+    assert!(data.sent <= asked.unwrap_or(0) as u64);
+    if exchange.close.outcome == Outcome::InOrder {
+        assert_eq!(received, said.len());
+        assert_eq!(data.sent, asked.unwrap_or(0) as u64);
     }
 }
 

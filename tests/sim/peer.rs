@@ -19,6 +19,10 @@ pub trait Peer {
     fn state(&self) -> Option<State>;
     /// How often it has changed its state without a segment from us.
     fn moves(&self) -> u32;
+    /// What it has said.
+    fn said(&self) -> &[u8] {
+        &[]
+    }
 }
 
 /// A segment of the peer, and what the peer was when it sent it.
@@ -61,26 +65,24 @@ impl Policy {
     ];
 }
 
-const BANNER: &[u8] = b"220 ready\r\n";
-
 enum Task {
     Close,
     Abort,
-    Banner(u32),
 }
 
-/// Our own TCP in LISTEN, and its application. A banner is slipped between the two: numbers after
-/// the SYN are shifted by its length.
+/// Our own TCP in LISTEN, and its application: it says something at once, and something more when
+/// it is asked.
 pub struct Listener {
     connection: Connection,
     policy: Policy,
     pause: Duration,
     tasks: Vec<(Time, Task)>,
-    iss: SeqNumber,
-    banner: &'static [u8],
-    banner_sent: bool,
-    banner_acked: bool,
-    last_ack: SeqNumber,
+    banner: usize,
+    reply: usize,
+    /// RCV.NXT before anything was asked.
+    unasked: Option<SeqNumber>,
+    said: Vec<u8>,
+    closed: bool,
     outbox: VecDeque<Outgoing>,
     moves: u32,
 }
@@ -88,14 +90,16 @@ pub struct Listener {
 impl Listener {
     pub fn new(policy: Policy, random: &mut Random, schedule: Schedule) -> Listener {
         let iss = SeqNumber(random.pick(&[0, 1, 0x7fff_ffff, u32::MAX - 1, u32::MAX, 77_000]));
-        let banner: &[u8] = if random.percent(30) { BANNER } else { b"" };
-        let mut options = vec![TcpOption::Mss(1400)];
-        if banner.is_empty() && random.percent(50) {
+        let mut options = vec![TcpOption::Mss(random.pick(&[536, 1400]))];
+        if random.percent(50) {
             let val = random.next() as u32;
             options.push(TcpOption::Timestamps { val, ecr: 0 });
         }
         if random.percent(50) {
             options.push(TcpOption::WindowScale(random.below(15) as u8));
+        }
+        if random.percent(50) {
+            options.push(TcpOption::SackPermitted);
         }
         let mut connection = Connection::new(Config {
             local_port: 80,
@@ -114,11 +118,11 @@ impl Listener {
             policy,
             pause: Duration::from_millis(1 + random.below(300)),
             tasks: Vec::new(),
-            iss,
-            banner,
-            banner_sent: false,
-            banner_acked: false,
-            last_ack: SeqNumber(0),
+            banner: random.pick(&[0, 0, 11, 3000, 30_000]),
+            reply: random.pick(&[0, 1, 5000]),
+            unasked: None,
+            said: Vec::new(),
+            closed: false,
             outbox: VecDeque::new(),
             moves: 0,
         }
@@ -139,9 +143,8 @@ impl Listener {
     }
 
     fn established(&mut self, now: Time) {
-        if !self.banner.is_empty() {
-            self.send_banner(now, 0);
-        }
+        self.unasked = Some(self.connection.rcv_nxt());
+        self.say(now, self.banner);
         match self.policy {
             Policy::CloseAtOnce => self.close(now),
             Policy::CloseFirst => self.tasks.push((now + self.pause, Task::Close)),
@@ -150,8 +153,31 @@ impl Listener {
         }
     }
 
+    /// The first bytes of a request are answered.
+    fn answer(&mut self, now: Time) {
+        let asked = self
+            .unasked
+            .is_some_and(|nxt| nxt != self.connection.rcv_nxt());
+        if asked {
+            self.unasked = None;
+            self.say(now, self.reply);
+        }
+    }
+
+    fn say(&mut self, now: Time, len: usize) {
+        let open = [State::Established, State::CloseWait];
+        if !open.contains(&self.connection.state()) || self.closed {
+            return;
+        }
+        let text = super::text(len);
+        self.said.extend_from_slice(&text);
+        self.connection.write(now, text.into());
+        self.fetch();
+    }
+
     fn close(&mut self, now: Time) {
         let before = self.connection.state();
+        self.closed = true;
         self.connection.close(now);
         self.moves += u32::from(self.connection.state() != before);
         self.fetch();
@@ -163,76 +189,22 @@ impl Listener {
         self.fetch();
     }
 
-    fn send_banner(&mut self, now: Time, attempt: u32) {
-        if self.banner_acked || attempt > 5 || self.connection.state() == State::Closed {
-            return;
-        }
-        let segment = Segment {
-            src_port: 80,
-            dst_port: 50_000,
-            seq: self.iss + 1,
-            ack: self.last_ack,
-            flags: Flags::PSH | Flags::ACK,
-            window: 1000,
-            payload: self.banner.to_vec(),
-            ..Segment::default()
-        };
-        self.push(segment);
-        self.banner_sent = true;
-        let wait = Duration::from_secs(1 << attempt);
-        self.tasks.push((now + wait, Task::Banner(attempt + 1)));
-    }
-
-    fn len(&self) -> u32 {
-        self.banner.len() as u32
-    }
-
-    /// A RST that belongs to no connection has the number of what it answers.
-    fn fetch_unshifted(&mut self) {
-        while let Some(segment) = self.connection.poll_transmit() {
-            self.push(segment);
-        }
-    }
-
     fn fetch(&mut self) {
-        while let Some(mut segment) = self.connection.poll_transmit() {
-            if segment.flags.ack() {
-                self.last_ack = segment.ack;
-            }
-            if self.banner_sent && self.iss.lt(segment.seq) {
-                segment.seq += self.len();
-            }
-            self.push(segment);
+        while let Some(sent) = self.connection.poll_transmit() {
+            self.outbox.push_back(Outgoing {
+                segment: sent.segment,
+                state: Some(self.connection.state()),
+                moves: self.moves,
+            });
         }
-    }
-
-    fn push(&mut self, segment: Segment) {
-        self.outbox.push_back(Outgoing {
-            segment,
-            state: Some(self.connection.state()),
-            moves: self.moves,
-        });
     }
 }
 
 impl Peer for Listener {
     fn on_segment(&mut self, now: Time, segment: &Segment) {
-        let mut segment = segment.clone();
-        if self.connection.state() == State::Closed {
-            self.connection.on_segment(now, &segment);
-            return self.fetch_unshifted();
-        }
-        if self.banner_sent && segment.flags.ack() {
-            let past = segment.ack.diff(self.iss + 1);
-            self.banner_acked |= past >= self.len() as i32;
-            segment.ack = if past >= self.len() as i32 {
-                segment.ack - self.len()
-            } else {
-                self.iss + 1
-            };
-        }
-        self.connection.on_segment(now, &segment);
+        self.connection.on_segment(now, segment);
         self.fetch();
+        self.answer(now);
         self.follow_events(now);
         self.fetch();
     }
@@ -248,7 +220,6 @@ impl Peer for Listener {
             match task {
                 Task::Close => self.close(now),
                 Task::Abort => self.abort(now),
-                Task::Banner(attempt) => self.send_banner(now, attempt),
             }
         }
         self.follow_events(now);
@@ -270,6 +241,10 @@ impl Peer for Listener {
 
     fn moves(&self) -> u32 {
         self.moves
+    }
+
+    fn said(&self) -> &[u8] {
+        &self.said
     }
 }
 
