@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::panic;
 use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -46,6 +46,18 @@ impl Namespace {
             inside
                 .join()
                 .unwrap_or_else(|failure| panic::resume_unwind(failure))
+        })
+    }
+
+    /// Starts a thread inside that outlives the call.
+    pub fn start<T: Send + 'static>(
+        &self,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let handle = self.handle();
+        thread::spawn(move || {
+            setns(handle, CloneFlags::CLONE_NEWNET).expect("entering a namespace");
+            body()
         })
     }
 

@@ -82,6 +82,12 @@ impl Story {
         in_force.unwrap_or_else(|| panic!("nothing is claimed: {}", self.json))
     }
 
+    /// The claim in force at a moment.
+    pub fn claim_at(&self, t_ns: i64) -> Claim {
+        let claim = self.claims().into_iter().rfind(|claim| claim.t_ns <= t_ns);
+        claim.unwrap_or_else(|| panic!("nothing is claimed at {t_ns}: {}", self.json))
+    }
+
     pub fn last_claim(&self) -> Claim {
         let last = self.claims().pop();
         last.unwrap_or_else(|| panic!("nothing is claimed: {}", self.json))
