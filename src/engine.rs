@@ -226,7 +226,8 @@ impl<'a, L: Link> Engine<'a, L> {
                 }
             }
             Subject::Icmp { message, quote, .. } if live => {
-                self.probe.session.on_icmp(message, quote);
+                let now = self.link.now();
+                self.probe.session.on_icmp(now, message, quote);
             }
             _ => {}
         }

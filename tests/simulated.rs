@@ -33,7 +33,9 @@ fn probe(end: End, seed: u64) {
     let says_nothing = matches!(end, End::SynRst | End::None);
     let asked = random.pick(&[None, Some(0), Some(20), Some(5000), Some(40_000)]);
     let asked = asked.filter(|_| !says_nothing);
-    eprintln!("{end} seed {seed}: asked {asked:?} {policy:?} {out:?} {back:?} interrupt {interrupt:?}");
+    eprintln!(
+        "{end} seed {seed}: asked {asked:?} {policy:?} {out:?} {back:?} interrupt {interrupt:?}"
+    );
     let flow = sim::flow(&mut random);
     let peer = Listener::new(policy, &mut random, SCHEDULE);
     let mut link = SimLink::new(flow, Box::new(peer), seed)

@@ -62,6 +62,7 @@ kinds! {
     RstIgnored "rst-ignored" "A RST has not the number that we expect (RFC 5961).",
     RstTtl "rst-ttl" "The TTL of a RST differs from that of the peer's other segments.",
     RstTiming "rst-timing" "A RST came sooner than the round trip allows.",
+    PathMtu "path-mtu" "A router takes no packets as large as ours.",
     IcmpIgnored "icmp-ignored" "An ICMP error about the connection came and did not decide.",
     BadChecksum "bad-checksum" "A segment has a wrong TCP checksum.",
     MalformedSegment "malformed-segment" "A TCP header cannot be read.",

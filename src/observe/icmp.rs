@@ -53,10 +53,27 @@ impl Observer {
             // One for each SYN that was sent.
             return;
         }
+        if let Some(mtu) = message
+            .next_hop_mtu()
+            .filter(|_| self.is_under_way(message, quote))
+        {
+            let text = format!(
+                "{from} takes packets of at most {mtu} bytes: our data goes on in smaller segments"
+            );
+            return self.anomaly(AnomalyKind::PathMtu, t_ns, text);
+        }
         let text = format!(
             "an ICMP error ({}) from {from} about this connection was ignored",
             message.reason()
         );
         self.anomaly(AnomalyKind::IcmpIgnored, t_ns, text);
+    }
+
+    /// Whether the error is about something that the peer has not acknowledged.
+    fn is_under_way(&self, message: &IcmpMessage, quote: &Quote) -> bool {
+        let numbers = self.ends.peer.acked.zip(self.ends.local.nxt);
+        numbers.is_some_and(|(una, nxt)| {
+            judge_icmp(State::Established, una, nxt, message, quote.seq) == IcmpJudgement::Soft
+        })
     }
 }

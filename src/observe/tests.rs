@@ -466,7 +466,8 @@ impl Watched {
     fn look(&mut self) {
         while let Some(sent) = self.connection.poll_transmit() {
             let stamp = Stamp(self.now.0);
-            self.observer.observe(stamp, &subject(End::Local, sent.segment));
+            self.observer
+                .observe(stamp, &subject(End::Local, sent.segment));
         }
         let state = self.connection.state();
         let over = self.observer.exchange.verdict == Some(Verdict::Closed);

@@ -15,6 +15,7 @@ use crate::net::guard::{GuardError, Way};
 use crate::net::route::{Route, RouteError, route};
 use crate::session::{Course, Request};
 use crate::tcp::Schedule;
+use crate::wire::IpVersion;
 
 pub use syn::Syn;
 pub use target::{Family, Host, Target};
@@ -141,7 +142,7 @@ impl Departure {
     pub fn largest_segment(&self) -> u32 {
         // The length field of an IPv4 packet says no more.
         let mtu = self.route.mtu.min(u32::from(u16::MAX));
-        mtu.saturating_sub(syn::headers(self.local.is_ipv6()))
+        mtu.saturating_sub(IpVersion::of(self.local.ip()).headers())
     }
 }
 
@@ -189,7 +190,7 @@ pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
 
 /// A mistake in the options is told before any name is looked up.
 fn check_options(syn: &SynArgs) -> Result<(), Problem> {
-    Syn::new(syn, false, 1500, 0).map(drop)
+    Syn::new(syn, IpVersion::V4, 1500, 0).map(drop)
 }
 
 fn destinations_of(
@@ -244,7 +245,7 @@ fn departure(remote: SocketAddr, found: Route, syn: &SynArgs) -> Result<Departur
     Ok(Departure {
         route: found,
         local: found.local(syn.source_port.unwrap_or(0)),
-        syn: Syn::new(syn, remote.is_ipv6(), found.mtu, clock)?,
+        syn: Syn::new(syn, IpVersion::of(remote.ip()), found.mtu, clock)?,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The SYN to send: whose it looks like, and what the user changed.
 
 use crate::cli::{RawOption, Stack, Switch, SynArgs, Wanted};
-use crate::wire::{Flags, Options, TcpOption};
+use crate::wire::{Flags, IpVersion, Options, TcpOption};
 
 use super::Problem;
 
@@ -18,19 +18,14 @@ pub struct Syn {
     pub flags: Flags,
 }
 
-/// IP and TCP headers without options: what an MTU is more than an MSS (RFC 9293 3.7.1).
-pub(super) fn headers(ipv6: bool) -> u32 {
-    if ipv6 { 60 } else { 40 }
-}
-
 impl Syn {
     /// The SYN of `args` over a route whose MTU is `mtu` bytes. The timestamp's value is `clock`
     /// at time zero.
     ///
     /// # Errors
     /// More than 40 bytes of options.
-    pub fn new(args: &SynArgs, ipv6: bool, mtu: u32, clock: u32) -> Result<Syn, Problem> {
-        let mss = u16::try_from(mtu.saturating_sub(headers(ipv6))).unwrap_or(u16::MAX);
+    pub fn new(args: &SynArgs, version: IpVersion, mtu: u32, clock: u32) -> Result<Syn, Problem> {
+        let mss = u16::try_from(mtu.saturating_sub(version.headers())).unwrap_or(u16::MAX);
         let (window, ttl, layout) = template(args.syn_like, mss, clock);
         let mut options = layout;
         if let Some(wanted) = args.mss {
@@ -191,7 +186,7 @@ mod tests {
     fn syn(arguments: &[&str]) -> Result<Syn, Problem> {
         let all = ["tcpshake"].iter().chain(arguments).chain(&["h:1"]);
         match parse(all.map(std::ffi::OsString::from)) {
-            Ok(cli) => Syn::new(&cli.probe.syn, false, 1500, 9),
+            Ok(cli) => Syn::new(&cli.probe.syn, IpVersion::V4, 1500, 9),
             Err(Refusal::Usage(line)) => panic!("{line}"),
             Err(Refusal::Asked(_)) => unreachable!(),
         }

@@ -177,12 +177,7 @@ impl Handshake {
         self.take(now, segment, Connection::on_marked_segment);
     }
 
-    fn take(
-        &mut self,
-        now: Time,
-        segment: &Segment,
-        arrive: fn(&mut Connection, Time, &Segment),
-    ) {
+    fn take(&mut self, now: Time, segment: &Segment, arrive: fn(&mut Connection, Time, &Segment)) {
         if self.connection.is_answered_by(segment) {
             self.time_round_trip(now);
             match self.course.end {
@@ -236,11 +231,19 @@ impl Handshake {
     }
 
     /// An ICMP error whose quote has our addresses. Withholding, an answer has decided already.
-    pub fn on_icmp(&mut self, message: &IcmpMessage, quote: &Quote) {
-        if self.phase == Phase::Connected
-            && self.connection.on_icmp(message, quote) == IcmpJudgement::Decides
-        {
-            self.phase = Phase::Done;
+    pub fn on_icmp(&mut self, now: Time, message: &IcmpMessage, quote: &Quote) {
+        if matches!(self.phase, Phase::Withholding(_)) {
+            return;
+        }
+        match self.connection.on_icmp(message, quote) {
+            IcmpJudgement::Decides => self.phase = Phase::Done,
+            IcmpJudgement::Soft => {
+                if let Some(mtu) = message.next_hop_mtu() {
+                    let largest = mtu.saturating_sub(message.version.headers());
+                    self.connection.lower_path(now, largest);
+                }
+            }
+            _ => {}
         }
     }
 

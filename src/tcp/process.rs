@@ -3,12 +3,12 @@
 use crate::clock::Time;
 use crate::wire::{Flags, Options, Segment, TcpOption};
 
+use super::connection::AckThrottle;
+use super::reassembly::Reassembly;
+use super::sender::Urgency;
 use super::window::{
     AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
 };
-use super::reassembly::Reassembly;
-use super::sender::Urgency;
-use super::connection::AckThrottle;
 use super::{Connection, Event, Negotiated, State};
 
 /// Whether a segment goes on to the next step.

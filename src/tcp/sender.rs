@@ -96,7 +96,6 @@ impl Sender {
         self.cursor = self.una;
     }
 
-
     pub(super) fn write(&mut self, text: Arc<[u8]>) {
         self.text = if self.text.is_empty() {
             text
@@ -205,9 +204,12 @@ impl Sender {
     /// The piece has left.
     pub(super) fn sent(&mut self, piece: &Piece) {
         let len = u32::try_from(piece.range.len()).unwrap_or(u32::MAX);
-        self.cursor = piece.seq + (len + u32::from(piece.fin));
-        if self.nxt.lt(self.cursor) {
-            self.nxt = self.cursor;
+        let end = piece.seq + (len + u32::from(piece.fin));
+        if self.cursor.lt(end) {
+            self.cursor = end;
+        }
+        if self.nxt.lt(end) {
+            self.nxt = end;
         }
     }
 }

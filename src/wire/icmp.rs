@@ -130,6 +130,18 @@ impl IcmpMessage {
         self.is_error() && !delivered
     }
 
+    /// The quoted packet was too large for the next link, which takes this many bytes (RFC 1191 4,
+    /// RFC 4443 3.2). `None` where the router is too old to say.
+    #[must_use]
+    pub fn next_hop_mtu(&self) -> Option<u32> {
+        let mtu = match (self.version, self.icmp_type, self.code) {
+            (IpVersion::V4, 3, 4) => u32::from(u16::from_be_bytes([self.rest[2], self.rest[3]])),
+            (IpVersion::V6, 2, _) => u32::from_be_bytes(self.rest),
+            _ => 0,
+        };
+        (mtu > 0).then_some(mtu)
+    }
+
     /// The quoted segment. `None` when this is no error, or the quote is not of TCP, is of a later
     /// fragment, or ends before the sequence number.
     #[must_use]

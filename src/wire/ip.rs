@@ -20,6 +20,27 @@ pub enum IpVersion {
     V6,
 }
 
+impl IpVersion {
+    /// Of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> IpVersion {
+        match address {
+            IpAddr::V4(_) => IpVersion::V4,
+            IpAddr::V6(_) => IpVersion::V6,
+        }
+    }
+
+    /// IP and TCP headers without options: what an MTU is more than an MSS, in bytes (RFC 9293
+    /// 3.7.1).
+    #[must_use]
+    pub const fn headers(self) -> u32 {
+        match self {
+            IpVersion::V4 => 40,
+            IpVersion::V6 => 60,
+        }
+    }
+}
+
 /// Where a fragment belongs in its datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fragment {

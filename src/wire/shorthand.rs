@@ -17,25 +17,27 @@ pub(crate) fn read(text: &str, seq_from: SeqNumber, ack_from: SeqNumber) -> Segm
     segment.seq = seq_from + signed(first).cast_unsigned();
     segment.payload = vec![b'x'; usize::try_from(signed(end) - signed(first)).unwrap()];
     segment.window = 1000;
+    let mut options = Vec::new();
     while let Some(key) = words.next() {
         let mut number = || words.next().unwrap().parse::<i64>().unwrap();
         match key {
             "ack" => segment.ack = ack_from + (number() as u32),
             "win" => segment.window = number() as u16,
+            "mss" => options.push(TcpOption::Mss(number() as u16)),
+            "wscale" => options.push(TcpOption::WindowScale(number() as u8)),
+            "sackOK" => options.push(TcpOption::SackPermitted),
             "ts" => {
                 let (val, ecr) = (number() as u32, number() as u32);
-                segment.options = Options::from(vec![TcpOption::Timestamps { val, ecr }]);
-            }
-            "wscale" => {
-                segment.options = Options::from(vec![TcpOption::WindowScale(number() as u8)]);
+                options.push(TcpOption::Timestamps { val, ecr });
             }
             _ => panic!("no such key: {key}"),
         }
     }
+    segment.options = Options::from(options);
     segment
 }
 
-/// The shorthand of `segment`, windows and options other than timestamps left out.
+/// The shorthand of `segment`, windows and options other than timestamps and SACK left out.
 pub(crate) fn write(segment: &Segment, seq_from: SeqNumber, ack_from: SeqNumber) -> String {
     let seq = segment.seq.diff(seq_from);
     let mut text = format!("{} {seq}", segment.flags);
@@ -47,6 +49,15 @@ pub(crate) fn write(segment: &Segment, seq_from: SeqNumber, ack_from: SeqNumber)
     }
     if let Some((val, ecr)) = segment.options.timestamps() {
         text += &format!(" ts {val} {ecr}");
+    }
+    for option in segment.options.iter() {
+        if let TcpOption::Sack(blocks) = option {
+            let relative = |(from, to): &(SeqNumber, SeqNumber)| {
+                format!("{}:{}", from.diff(ack_from), to.diff(ack_from))
+            };
+            let blocks: Vec<String> = blocks.iter().map(relative).collect();
+            text += &format!(" sack {}", blocks.join(","));
+        }
     }
     text
 }
@@ -63,6 +74,8 @@ fn letters(text: &str) -> Flags {
             'P' => Flags::PSH,
             '.' => Flags::ACK,
             'U' => Flags::URG,
+            'E' => Flags::ECE,
+            'W' => Flags::CWR,
             _ => panic!("no such flag: {letter}"),
         })
         .fold(Flags::default(), |all, flag| all | flag)

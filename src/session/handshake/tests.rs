@@ -113,7 +113,7 @@ impl Probe {
             ttl: 63,
             transport: Vec::new(),
         };
-        self.session.on_icmp(&message, &quote);
+        self.session.on_icmp(self.now, &message, &quote);
     }
 }
 

@@ -17,6 +17,7 @@
 //! | a timestamp | | `timestamps` |
 //! | an ICMP error | `icmp` | `icmp` |
 //! | a timeout | `waiting` | `waiting` |
+//! | SEND, and what becomes of the text | `sending` | `sending` |
 //! | CLOSE, ABORT | `closing` | `closing` |
 //!
 //! Names: `rcv_FLAGS_WHERE_in_STATE`. The flags are `syn`, `fin`, `rst`, `ack` in this order,
@@ -32,6 +33,7 @@ mod fixture;
 mod icmp;
 mod opening;
 mod resets;
+mod sending;
 mod syns;
 mod timestamps;
 mod waiting;

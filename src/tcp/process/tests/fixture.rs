@@ -73,6 +73,20 @@ macro_rules! cases {
 
 pub(super) use {cases, recv, send};
 
+/// A segment of the peer.
+pub(super) fn read(text: &str) -> Segment {
+    Segment {
+        src_port: 80,
+        dst_port: 50_000,
+        ..shorthand::read(text, IRS, ISS)
+    }
+}
+
+/// The shorthand of a segment of ours.
+pub(super) fn write(segment: &Segment) -> String {
+    shorthand::write(segment, ISS, IRS)
+}
+
 impl From<State> for Tcp {
     fn from(state: State) -> Tcp {
         Tcp::new(&[]).in_state(state)
@@ -82,13 +96,22 @@ impl From<State> for Tcp {
 impl Tcp {
     /// CLOSED, with these options to offer.
     pub(super) fn new(options: &[TcpOption]) -> Tcp {
+        Tcp::offering(options, Flags::default())
+    }
+
+    /// CLOSED, with these flags beside SYN.
+    pub(super) fn with_flags(flags: Flags) -> Tcp {
+        Tcp::offering(&[], flags)
+    }
+
+    fn offering(options: &[TcpOption], syn_flags: Flags) -> Tcp {
         let config = Config {
             local_port: 50_000,
             remote_port: 80,
             iss: ISS,
             window: WINDOW,
             options: Options::from(options.to_vec()),
-            syn_flags: Flags::default(),
+            syn_flags,
             schedule: Schedule {
                 first: Duration::from_secs(1),
                 retries: 2,
@@ -114,7 +137,7 @@ impl Tcp {
 
     /// The active opener in `state`, what was sent on the way forgotten. SYN-RECEIVED is that of a
     /// simultaneous open, CLOSING that of a simultaneous close.
-    fn in_state(mut self, state: State) -> Tcp {
+    pub(super) fn in_state(mut self, state: State) -> Tcp {
         match state {
             State::Closed => {}
             State::Listen => self.connection.listen(),
@@ -149,12 +172,7 @@ impl Tcp {
     }
 
     pub(super) fn arrives(&mut self, text: &str) {
-        let segment = Segment {
-            src_port: 80,
-            dst_port: 50_000,
-            ..shorthand::read(text, IRS, ISS)
-        };
-        self.connection.on_segment(self.now, &segment);
+        self.connection.on_segment(self.now, &read(text));
     }
 
     pub(super) fn segments(&mut self) -> Vec<Segment> {
@@ -164,10 +182,7 @@ impl Tcp {
     }
 
     pub(super) fn sent(&mut self) -> Vec<String> {
-        self.segments()
-            .iter()
-            .map(|segment| shorthand::write(segment, ISS, IRS))
-            .collect()
+        self.segments().iter().map(write).collect()
     }
 
     pub(super) fn events(&mut self) -> Vec<Event> {
