@@ -193,11 +193,15 @@ impl Handshake {
             }
         }
         let before = self.connection.rcv_nxt();
+        let was_missing = self.connection.is_missing_text();
         arrive(&mut self.connection, now, segment);
         self.follow_events(now);
         let reads = self.connection.rcv_nxt() != before;
         match self.phase {
-            Phase::Exchanging(until) => self.listen_on(now, until.filter(|_| !reads)),
+            Phase::Exchanging(until) => {
+                let misses = !was_missing && self.connection.is_missing_text();
+                self.listen_on(now, until.filter(|_| !reads && !misses));
+            }
             // RFC 9293 3.6.1: a half-closed connection is there to be read from.
             Phase::AwaitingFin(_) if reads && self.course.end == End::Half => self.await_fin(now),
             _ => {}

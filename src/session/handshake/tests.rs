@@ -123,6 +123,8 @@ macro_rules! expect {
     };
 }
 
+mod asking;
+
 // The ends, as they should go.
 
 #[test]
