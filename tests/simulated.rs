@@ -12,7 +12,7 @@ use tcpshake::exchange::Verdict;
 use tcpshake::session::End;
 use tcpshake::wire::{Flags, Options, Segment, SeqNumber};
 
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 1000;
 
 fn bad_weather(random: &mut Random) -> Weather {
     Weather {
