@@ -80,6 +80,9 @@ pub struct SimLink {
     /// The session's last word is a RST, the one with the highest number has reached the peer, and
     /// nothing that either end said after it was lost.
     pub reset_came_last: bool,
+    /// A RST of the session was lost: with text under way there are two, and the peer may have
+    /// needed the one.
+    pub reset_lost: bool,
     drains: bool,
     highest_reset: Option<SeqNumber>,
 }
@@ -106,6 +109,7 @@ impl SimLink {
             steps: 0,
             captured: Vec::new(),
             reset_came_last: false,
+            reset_lost: false,
             drains: false,
             highest_reset: None,
         }
@@ -215,8 +219,10 @@ impl SimLink {
             moves: 0,
         };
         let weather = self.weather_out;
+        let is_reset = segment.flags.rst();
         let flights = self.fly(weather, segment, sent);
         self.reset_came_last &= !flights.is_empty();
+        self.reset_lost |= is_reset && flights.is_empty();
         self.to_peer.extend(flights);
     }
 

@@ -157,7 +157,7 @@ pub fn check_nothing_left(link: &mut SimLink, finished: &Finished) {
         return;
     };
     let over = [State::Closed, State::Listen, State::TimeWait].contains(&state);
-    if link.reset_came_last && !over {
+    if link.reset_came_last && !link.reset_lost && !over {
         show(link, &finished.exchange);
         panic!("the peer is left in {state}");
     }
