@@ -8,6 +8,7 @@ mod demux;
 mod ends;
 mod icmp;
 mod known;
+mod oddities;
 mod reset;
 mod rtt;
 
@@ -24,6 +25,7 @@ use crate::wire::{IpHeader, Segment, SeqNumber};
 
 use close::CloseWatch;
 use ends::{Arrival, Claim, Ends, Place};
+use oddities::LastWindow;
 use rtt::SynRtt;
 
 pub use demux::Subject;
@@ -43,6 +45,7 @@ pub struct Observer {
     our_window: u32,
     /// The largest window that the peer advertised, in bytes.
     peer_window: u32,
+    last_window: Option<LastWindow>,
     /// Where in the list of changes an ESTABLISHED since the SYN-ACK belongs.
     syn_ack: Option<Mark>,
     /// How many of each kind there were.
@@ -93,6 +96,7 @@ impl Observer {
             received: None,
             our_window: 0,
             peer_window: 0,
+            last_window: None,
             syn_ack: None,
             anomalies_of: HashMap::new(),
             last: Stamp::default(),
@@ -132,6 +136,10 @@ impl Observer {
                     format!("a segment was dropped: {error}"),
                 );
             }
+            Subject::Fragment => {
+                let text = "a segment came in IP fragments, which are not put together".to_string();
+                self.anomaly(AnomalyKind::Fragmented, t_ns, text);
+            }
             Subject::Icmp { ip, message, quote } => {
                 self.record_icmp(t_ns, ip, message);
                 self.icmp(t_ns, ip.src(), message, quote);
@@ -162,13 +170,7 @@ impl Observer {
         segment: &Segment,
         checksum: Checksum,
     ) {
-        if segment.options.malformed() {
-            let text = format!(
-                "the options of a segment ({}) are malformed: {}",
-                segment.flags, segment.options
-            );
-            self.anomaly(AnomalyKind::MalformedOptions, t_ns, text);
-        }
+        self.note_options(t_ns, from, segment);
         if self.exchange.segments.len() == MOST_SEGMENTS {
             let text = format!("only the first {MOST_SEGMENTS} segments are listed");
             return self.anomaly_once(AnomalyKind::SegmentsOmitted, t_ns, text);
@@ -300,6 +302,14 @@ impl Observer {
             return;
         };
         if flags.ack() && !ack_answers_syn(iss, nxt, segment.ack) {
+            if !flags.syn() && !flags.rst() {
+                // RFC 9293 3.5.1: half-open, the peer has not heard that the connection is gone.
+                let text = format!(
+                    "the peer still has an old connection on these ports (ack {}): answered with RST",
+                    segment.ack
+                );
+                return self.anomaly(AnomalyKind::OldConnection, t_ns, text);
+            }
             let text = format!(
                 "the peer acknowledged {} where our SYN asks for {}: {}",
                 segment.ack,
@@ -325,6 +335,7 @@ impl Observer {
         self.ends.round_trip_ns = self.syn_rtt.at_least(t_ns);
         self.exchange.peer = Some(offer(ttl, segment));
         if opens {
+            self.note_closing_syn(t_ns, segment);
             self.exchange.handshake.peer_isn = Some(segment.seq);
             self.received = Some(segment.seq + 1);
             self.negotiated = self
@@ -392,7 +403,7 @@ impl Observer {
     /// A segment that counts: data, FIN, states.
     fn take(&mut self, t_ns: i64, segment: &Segment) {
         let arrival = self.arrive(t_ns, segment);
-        self.note_peer_window(segment);
+        self.follow_peer_window(t_ns, segment);
         if segment.flags.ack() {
             self.close.acknowledged(t_ns, segment.ack, &self.ends);
         }
@@ -401,11 +412,6 @@ impl Observer {
         }
         let claims = self.ends.peer_sends(t_ns, segment, arrival);
         self.claims(t_ns, claims);
-    }
-
-    fn note_peer_window(&mut self, segment: &Segment) {
-        let window = u32::from(segment.window) << self.window_shift(End::Peer, segment);
-        self.peer_window = self.peer_window.max(window);
     }
 
     /// Takes the new part of the text, as far as our window goes, and the FIN after it (RFC 9293
@@ -431,6 +437,7 @@ impl Observer {
             let room = usize::try_from(self.our_window).unwrap_or(usize::MAX);
             let taken = &fresh[..fresh.len().min(room)];
             self.take_data(t_ns, taken);
+            self.note_beyond_window(t_ns, fresh.len() - taken.len());
             arrival.fin_taken = flags.fin() && taken.len() == fresh.len();
             self.received = Some(rcv_nxt + taken.len() as u32 + u32::from(arrival.fin_taken));
         }
