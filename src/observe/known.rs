@@ -184,10 +184,11 @@ impl Known {
             };
         }
         if flags.syn() {
-            return if flags.ack() {
-                SynReceived.into()
-            } else {
-                SynSent.into()
+            return match () {
+                // 3.10.4: CLOSE in SYN-RECEIVED.
+                () if flags.fin() => FinWait1.into(),
+                () if flags.ack() => SynReceived.into(),
+                () => SynSent.into(),
             };
         }
         match self.fin {
