@@ -291,6 +291,10 @@ impl Reactor {
         packets
     }
 
+    pub fn heard_segments(&self) -> usize {
+        self.heard.len()
+    }
+
     /// All that it heard of us, repeats in a row counted: `"S 0 x3, R 1"`.
     pub fn heard(&self) -> String {
         let runs = self.heard.chunk_by(|one, other| one == other);

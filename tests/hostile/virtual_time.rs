@@ -5,7 +5,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use serde_json::Value;
 use tcpshake::cli::{self, ProbeArgs};
 use tcpshake::clock::{Stamp, Time};
 use tcpshake::engine::{self, Finished, Probe};
@@ -28,7 +27,6 @@ const EPOCH_NS: u64 = 1_700_000_000_000_000_000;
 /// A run that is over.
 pub struct Played {
     pub result: Result,
-    pub line: Value,
     /// How long it took.
     pub took: Duration,
 }
@@ -72,9 +70,8 @@ impl Case {
         Played {
             result: Result {
                 ours: link.peer.heard(),
-                report: summary(&line, i32::from(tally.status())),
+                report: summary(self, &line, i32::from(tally.status())),
             },
-            line,
             took,
         }
     }

@@ -1,9 +1,12 @@
 //! A hostile peer at the other end of a cable: it owns an address that the kernel there does not
 //! have, and answers by hand through a packet socket.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,10 +20,13 @@ use tcpshake::clock::Time;
 
 use super::script::{Reactor, Script};
 use super::{Case, Result, summary};
-use crate::lab::{Finished, Namespace, PATIENCE, Pair, Running, send_frame, tcpshake};
+use crate::lab::{Finished, Namespace, PATIENCE, Pair, Running, send_frame, tcpshake, wait_until};
 
 const HOSTILE: [&str; 2] = ["10.0.0.66", "fd00::66"];
 const ETHERNET_HEADER: usize = 14;
+/// So many frames at once, with so many bytes waiting at most, find room in the smallest queue.
+const BURST: usize = 50;
+const ROOM: usize = 64 << 10;
 /// No IP packet begins like this: the end of the play.
 const MARKER: [u8; 20] = [0xff; 20];
 
@@ -34,6 +40,7 @@ pub struct Stage {
 /// A hostile peer that is being played.
 pub struct Player {
     thread: thread::JoinHandle<Reactor>,
+    heard: Arc<AtomicUsize>,
     protocol: u16,
 }
 
@@ -66,15 +73,28 @@ impl Stage {
         let (client, peer) = (self.client, self.peer);
         let header = ethernet(mac(&client), mac(&peer), protocol);
         let reactor = Reactor::new(script, at);
-        let thread = thread::spawn(move || react(&socket, &header, &peer, reactor));
-        Player { thread, protocol }
+        let heard = Arc::new(AtomicUsize::new(0));
+        let counter = heard.clone();
+        let queues = self.pair.client.run(Queues::open);
+        let thread = thread::spawn(move || {
+            let send = |packet: &[u8]| {
+                let frame = [&header, packet].concat();
+                sendto(socket.as_raw_fd(), &frame, &peer, MsgFlags::empty()).expect("a cable");
+            };
+            react(&socket, send, &queues, reactor, &counter)
+        });
+        Player {
+            thread,
+            heard,
+            protocol,
+        }
     }
 
     /// Plays a case, `tcpshake` against it, to its end.
     pub fn run(&self, case: &Case, port: u16, ipv6: bool) -> (Result, Value) {
-        let (finished, heard) = self.run_with(case, port, ipv6, |_| ());
+        let (finished, heard) = self.run_with(case, port, ipv6, |_, _| ());
         let line = finished.json().pop().expect("a line");
-        let report = summary(&line, finished.code());
+        let report = summary(case, &line, finished.code());
         (
             Result {
                 ours: heard,
@@ -89,7 +109,7 @@ impl Stage {
         case: &Case,
         port: u16,
         ipv6: bool,
-        meanwhile: impl FnOnce(&Running),
+        meanwhile: impl FnOnce(&Running, &Player),
     ) -> (Finished, String) {
         let address: IpAddr = HOSTILE[usize::from(ipv6)].parse().expect("an address");
         let at = SocketAddr::new(address, port);
@@ -98,13 +118,20 @@ impl Stage {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let probe = tcpshake(&self.pair.client, &["--json", &at.to_string()]).args(&arguments);
         let running = probe.spawn();
-        meanwhile(&running);
+        meanwhile(&running, &player);
         let finished = running.finish();
         (finished, player.stop(&self.pair.client, self.peer))
     }
 }
 
 impl Player {
+    /// Returns when the peer has heard so many segments of ours.
+    pub fn wait_for(&self, segments: usize) {
+        wait_until("the peer has heard enough of us", || {
+            (self.heard.load(Ordering::Relaxed) >= segments).then_some(())
+        });
+    }
+
     /// Ends the play when all that was sent before has arrived, and gives what was heard.
     fn stop(self, client: &Namespace, peer: LinkAddr) -> String {
         let marker = [&ethernet(mac(&peer), [0; 6], self.protocol)[..], &MARKER].concat();
@@ -113,14 +140,20 @@ impl Player {
     }
 }
 
-fn react(socket: &Socket, header: &[u8], via: &LinkAddr, mut reactor: Reactor) -> Reactor {
+fn react(
+    socket: &Socket,
+    send: impl Fn(&[u8]),
+    queues: &Queues,
+    mut reactor: Reactor,
+    heard: &AtomicUsize,
+) -> Reactor {
     let begun = Instant::now();
     let now = || Time(begun.elapsed().as_nanos() as u64);
     let mut buffer = vec![0; 70_000];
     loop {
-        for packet in reactor.speak(now()) {
-            let frame = [header, &packet].concat();
-            sendto(socket.as_raw_fd(), &frame, via, MsgFlags::empty()).expect("sending a frame");
+        for burst in reactor.speak(now()).chunks(BURST) {
+            queues.wait_for_room();
+            burst.iter().for_each(|packet| send(packet));
         }
         let wait = reactor.next_due().map_or(3 * PATIENCE, |at| at - now());
         if !is_readable(socket, wait) {
@@ -133,6 +166,32 @@ fn react(socket: &Socket, header: &[u8], via: &LinkAddr, mut reactor: Reactor) -
             return reactor;
         }
         reactor.hear(now(), packet);
+        heard.store(reactor.heard_segments(), Ordering::Relaxed);
+    }
+}
+
+/// The packet sockets of a host. What tcpshake has no room for it reports as lost, rightly, but no
+/// test can be of what is lost.
+struct Queues(File);
+
+impl Queues {
+    /// Of the namespace that the calling thread is in.
+    fn open() -> Queues {
+        Queues(File::open("/proc/thread-self/net/packet").expect("the packet sockets"))
+    }
+
+    fn wait_for_room(&self) {
+        wait_until("tcpshake has read what it was sent", || {
+            let mut table = String::new();
+            let mut file = &self.0;
+            file.rewind().expect("a file of the kernel");
+            file.read_to_string(&mut table).expect("a table");
+            let sockets = table.lines().skip(1);
+            let mut queued = sockets.map(|line| line.split_whitespace().nth(6).expect("Rmem"));
+            queued
+                .all(|bytes| bytes.parse::<usize>().expect("a number") < ROOM)
+                .then_some(())
+        });
     }
 }
 
@@ -144,7 +203,7 @@ fn is_readable(socket: &Socket, wait: Duration) -> bool {
 }
 
 fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<usize> {
-    io::Read::read(&mut socket, buffer)
+    socket.read(buffer)
 }
 
 fn link_address(host: &Namespace, interface: &str) -> LinkAddr {
