@@ -284,7 +284,12 @@ impl Known {
         self.spread();
     }
 
+    /// This has arrived. The end's own FINs are known.
     pub(super) fn receives(&mut self, effect: Effect) {
+        let effect = Effect {
+            gave_up: false,
+            ..effect
+        };
         self.proven = self
             .states
             .iter()

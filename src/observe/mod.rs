@@ -46,6 +46,8 @@ pub struct Observer {
     /// The largest window that the peer advertised, in bytes.
     peer_window: u32,
     last_window: Option<LastWindow>,
+    /// A RST that came before our answer to the SYN-ACK left.
+    reset_waits: Option<Segment>,
     /// Where in the list of changes an ESTABLISHED since the SYN-ACK belongs.
     syn_ack: Option<Mark>,
     /// How many of each kind there were.
@@ -97,6 +99,7 @@ impl Observer {
             our_window: 0,
             peer_window: 0,
             last_window: None,
+            reset_waits: None,
             syn_ack: None,
             anomalies_of: HashMap::new(),
             last: Stamp::default(),
@@ -230,6 +233,7 @@ impl Observer {
         let ours = !flags.rst() || self.is_our_reset(segment);
         let claims = self.ends.local_sends(t_ns, segment, ours);
         self.claims(t_ns, claims);
+        self.take_waiting_reset(t_ns);
     }
 
     /// RFC 9293 3.10.7.1: a RST for a segment of no connection takes its number from there.

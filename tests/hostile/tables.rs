@@ -456,8 +456,22 @@ pub const RESETS: &[Case] = &[
         report: "open syn-ack reset-by-peer 7 | local=CLOSED peer=CLOSED",
     },
     Case {
+        name: "with the SYN-ACK unanswered, without ACK: not taken (3.10.7.3, second)",
+        peer: "S => S. 0 ack 1, R 1",
+        args: "--end none --hold 100ms",
+        ours: "S 0, R 1",
+        report: "open syn-ack reset-by-peer 7 | local=CLOSED peer=CLOSED",
+    },
+    Case {
         name: "in ESTABLISHED",
         peer: "S => S. 0 ack 1, +20ms R 1",
+        args: "--end hold --hold 5s",
+        ours: "S 0, . 1 ack 1",
+        report: "open syn-ack reset-by-peer 7 | local=CLOSED peer=CLOSED",
+    },
+    Case {
+        name: "in ESTABLISHED, on the heels of the SYN-ACK",
+        peer: "S => S. 0 ack 1, R 1",
         args: "--end hold --hold 5s",
         ours: "S 0, . 1 ack 1",
         report: "open syn-ack reset-by-peer 7 | local=CLOSED peer=CLOSED",
@@ -502,7 +516,7 @@ pub const RESETS: &[Case] = &[
         peer: "S => S. 0 ack 1, F. 1 ack 1, R 2",
         args: "--end hold --hold 5s",
         ours: "S 0, . 1 ack 1, . 1 ack 2, F. 1 ack 2",
-        report: "open syn-ack reset-by-peer 7",
+        report: "open syn-ack reset-by-peer 7 | local=CLOSED peer=CLOSED",
     },
     Case {
         name: "in TIME-WAIT, when all is over",
