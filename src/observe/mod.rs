@@ -437,7 +437,10 @@ impl Observer {
         };
         let seen = usize::try_from(rcv_nxt.diff(segment.text_seq())).ok();
         let fresh = seen.and_then(|seen| segment.payload.get(seen..));
-        if let Some(fresh) = fresh.filter(|_| counts && !self.close.peer_closed()) {
+        let fresh = fresh.filter(|_| counts);
+        if self.close.peer_closed() {
+            self.note_text_after_fin(t_ns, fresh.map_or(0, <[u8]>::len));
+        } else if let Some(fresh) = fresh {
             let room = usize::try_from(self.our_window).unwrap_or(usize::MAX);
             let taken = &fresh[..fresh.len().min(room)];
             self.take_data(t_ns, taken);

@@ -54,6 +54,14 @@ impl Observer {
         }
     }
 
+    /// RFC 9293 3.10.7.4, seventh: text after the FIN is ignored, its ACK is not.
+    pub(super) fn note_text_after_fin(&mut self, t_ns: i64, len: usize) {
+        if len > 0 {
+            let text = format!("{len} bytes came after the peer's FIN and were not taken");
+            self.anomaly(AnomalyKind::OutOfWindow, t_ns, text);
+        }
+    }
+
     /// RFC 9293 3.8.6: the right edge of a window must not move left. With a scaled one it moves
     /// by what the scale rounds off (RFC 7323 2.4).
     pub(super) fn follow_peer_window(&mut self, t_ns: i64, segment: &Segment) {
