@@ -99,6 +99,81 @@ fn a_peer_that_never_stops_holds_up_nothing_but_what_waits_for_it() {
     tell(faults);
 }
 
+/// A peer whose every packet is another than it should be, with some bytes of its choice.
+fn garbled(seed: u32) -> String {
+    let garble = |n| format!("garble {}", seed * 16 + n);
+    format!(
+        "S => S. 0:9 ack 1 opt 020405b40103030701010402 {}, icmp 0 {}, S. 0 ack 1 {}, S. 0 ack 1;
+         . => P. 1:30 ack 1 {}, R 1 {}, . 1 ack 1 fragments {};
+         F. => . 1 ack 2 {}, P. 1:10 ack 2 {}, icmp 1 {}, +200ms F. 1 ack 2 {}, F. 1 ack 2",
+        garble(0),
+        garble(1),
+        garble(2),
+        garble(3),
+        garble(4),
+        garble(5),
+        garble(6),
+        garble(7),
+        garble(8),
+        garble(9)
+    )
+}
+
+const ENDS: [&str; 8] = [
+    "fin",
+    "rst",
+    "syn-rst",
+    "passive",
+    "half",
+    "simultaneous",
+    "hold",
+    "none",
+];
+
+/// No panic, in time, and a report as the schema has it: what a garbled peer said is anybody's
+/// guess.
+#[test]
+fn garbled_packets_in_virtual_time() {
+    for seed in 0..1000 {
+        let end = ENDS[seed as usize % ENDS.len()];
+        let case = Case {
+            name: &format!("garbled {seed}, {end}"),
+            peer: &garbled(seed),
+            args: &format!("-W 1s --end {end}"),
+            ours: "",
+            report: "",
+        };
+        let played = case.in_virtual_time(seed % 2 == 1);
+        // The SYN, the FIN or its wait, the peer's FIN, and less than a second each for the rest.
+        assert!(
+            played.took.as_secs() < 4 * 7 + 2,
+            "{} took {:?}",
+            case.name,
+            played.took
+        );
+    }
+}
+
+#[test]
+fn garbled_packets_on_the_wire() {
+    in_lab(|| {
+        let stage = Stage::new();
+        for seed in 0..48 {
+            let end = ENDS[seed as usize % ENDS.len()];
+            let case = Case {
+                name: &format!("garbled {seed}, {end}"),
+                peer: &garbled(seed),
+                args: &format!("-W 200ms --retries 0 --hold 50ms --end {end}"),
+                ours: "",
+                report: "",
+            };
+            // It ends, its line is as the schema has it, and the kernel has sent nothing.
+            let (found, line) = stage.run(&case, 3000 + seed as u16, seed % 2 == 1);
+            assert!(found.ours.starts_with("S 0"), "{}: {line}", case.name);
+        }
+    });
+}
+
 #[test]
 fn a_flood_is_answered_in_measure_in_virtual_time() {
     in_virtual_time(FLOODS);

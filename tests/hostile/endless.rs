@@ -6,7 +6,7 @@ use super::Case;
 
 /// A case in virtual time, how long it takes, and when the user stops it.
 pub struct Endless {
-    pub case: Case,
+    pub case: Case<'static>,
     /// In seconds; two round trips and less are not counted.
     pub takes: u64,
     pub interrupt: Option<Duration>,

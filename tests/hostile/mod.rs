@@ -12,18 +12,18 @@ use serde_json::Value;
 use script::Script;
 
 /// A hostile peer, and what must come of it.
-pub struct Case {
+pub struct Case<'a> {
     /// A sentence.
-    pub name: &'static str,
+    pub name: &'a str,
     /// What the peer does, in the language of [`script`].
-    pub peer: &'static str,
+    pub peer: &'a str,
     /// Arguments beside those of [`Case::arguments`].
-    pub args: &'static str,
+    pub args: &'a str,
     /// What reaches the peer of us, as it would write it: `"S 0, R 2, R 1"`.
-    pub ours: &'static str,
+    pub ours: &'a str,
     /// Verdict, reason, outcome, exit status, anomalies, and further keys of the JSON:
     /// `"open syn-ack in-order 0: rst-ignored | data.received=5 peer=LAST-ACK"`.
-    pub report: &'static str,
+    pub report: &'a str,
 }
 
 /// What came of it: what the peer heard of us, and the report of tcpshake.
@@ -33,7 +33,7 @@ pub struct Result {
     pub report: String,
 }
 
-impl Case {
+impl Case<'_> {
     pub fn script(&self) -> Script {
         Script::parse(self.peer)
     }

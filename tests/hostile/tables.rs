@@ -402,6 +402,20 @@ pub const FINS: &[Case] = &[
         report: "open syn-ack in-order 0: beyond-window | data.received=1000 local=TIME-WAIT peer=CLOSING|TIME-WAIT",
     },
     Case {
+        name: "data after the FIN is ignored (seventh)",
+        peer: "S => S. 0 ack 1; F. => . 1 ack 2, F. 1 ack 2, P. 2:12 ack 2",
+        args: "--time-wait=100ms",
+        ours: WHOLE,
+        report: "open syn-ack in-order 0: out-of-window | data.received=0 local=TIME-WAIT",
+    },
+    Case {
+        name: "an ACK of more than our FIN gets an ACK (fifth)",
+        peer: "S => S. 0 ack 1; F. => . 1 ack 3, . 1 ack 2, F. 1 ack 2",
+        args: "",
+        ours: "S 0, . 1 ack 1, F. 1 ack 1, . 2 ack 1, . 2 ack 2",
+        report: "open syn-ack in-order 0: out-of-window",
+    },
+    Case {
         name: "our FIN is never acknowledged",
         peer: "S => S. 0 ack 1",
         args: "-W 400ms --retries 1",
@@ -601,7 +615,7 @@ pub const ICMP: &[Case] = &[
     },
     Case {
         name: "after establishment it is a hint at most (RFC 5927 5.2)",
-        peer: "S => S. 0 ack 1, icmp 0, icmp 1; F. => icmp 1, . 1 ack 2, F. 1 ack 2",
+        peer: "S => S. 0 ack 1, icmp 0, icmp 1; F. => icmp 1, icmp 1 frag-needed, . 1 ack 2, F. 1 ack 2",
         args: "--end hold --hold 100ms",
         ours: WHOLE,
         report: "open syn-ack in-order 0: icmp-ignored | icmp=null local=TIME-WAIT",

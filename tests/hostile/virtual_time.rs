@@ -12,7 +12,7 @@ use tcpshake::exchange::Flow;
 use tcpshake::exit::Tally;
 use tcpshake::link::{Direction, Frame, Link, SendError, Wake};
 use tcpshake::plan::Syn;
-use tcpshake::report::{LocalInfo, Record, TargetInfo, probe_value};
+use tcpshake::report::{Ladder, LocalInfo, Record, Report, Style, TargetInfo, probe_value};
 use tcpshake::session::{Course, Handshake};
 use tcpshake::tcp::{Config, Schedule};
 use tcpshake::wire::{IpFields, SeqNumber};
@@ -31,7 +31,7 @@ pub struct Played {
     pub took: Duration,
 }
 
-impl Case {
+impl Case<'_> {
     /// Plays it in virtual time.
     pub fn in_virtual_time(&self, ipv6: bool) -> Played {
         self.interrupted(ipv6, None)
@@ -67,6 +67,9 @@ impl Case {
         let line = probe_value(&record);
         let faults = schema_faults(&line);
         assert!(faults.is_empty(), "{}: {faults:#?}", self.name);
+        let mut text = Vec::new();
+        let mut ladder = Ladder::new(&mut text, Style::PLAIN).verbose(true);
+        ladder.probe(&record).expect("a ladder of anything");
         Played {
             result: Result {
                 ours: link.peer.heard(),
