@@ -7,10 +7,10 @@ use std::io;
 use std::time::Duration;
 
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Anomaly, AnomalyKind, Checksum, End, Exchange, Flow, Verdict};
+use crate::exchange::{Anomaly, AnomalyKind, Checksum, End, Exchange, Flow, Outcome, Verdict};
 use crate::link::{Frame, Link, SendError, Wake};
 use crate::observe::{Observer, Subject};
-use crate::session::Handshake;
+use crate::session::{End as Ending, Handshake};
 use crate::wire::{IpFields, Packet, Segment};
 
 use ledger::Ledger;
@@ -59,6 +59,18 @@ pub struct Finished {
     pub interrupted: bool,
     /// Every frame of the connection carried a kernel stamp.
     pub stamped: bool,
+}
+
+impl Finished {
+    /// Where our FIN waited for the peer's until we gave up, says so: no frame tells what our RST
+    /// had waited for.
+    pub fn name_what_was_awaited(&mut self, end: Ending) {
+        let close = &mut self.exchange.close;
+        let waited = self.stopped.is_none() && end.waits_for_fin();
+        if waited && close.outcome == Outcome::Aborted {
+            close.outcome = Outcome::NoFin;
+        }
+    }
 }
 
 /// Why a session was cut short.

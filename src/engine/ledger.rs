@@ -9,6 +9,10 @@ use crate::wire::Segment;
 /// A bridge or a VLAN shows a frame again on its other device within this time.
 const COPY_NS: i64 = 10_000_000;
 
+/// And within so many frames: the kernel takes fewer from a device at a time. In a flood each frame
+/// is compared with these, not with all of it.
+const MOST_RECENT: usize = 512;
+
 /// What we sent and have not seen leaving yet, and the frames of the last moments.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -50,7 +54,7 @@ impl Ledger {
         while self
             .recent
             .front()
-            .is_some_and(|(then, _)| at.since(*then) > COPY_NS)
+            .is_some_and(|(then, _)| at.since(*then) > COPY_NS || self.recent.len() >= MOST_RECENT)
         {
             self.recent.pop_front();
         }
@@ -94,6 +98,15 @@ mod tests {
         let mut ledger = Ledger::default();
         assert!(!ledger.is_copy(Stamp(0), &frame(1)));
         assert!(!ledger.is_copy(Stamp(1_000_000_000), &frame(2)));
+    }
+
+    #[test]
+    fn a_flood_is_not_compared_with_all_of_itself() {
+        let mut ledger = Ledger::default();
+        for at in 0..10_000 {
+            assert!(!ledger.is_copy(Stamp(at), &frame(1)));
+        }
+        assert_eq!(ledger.recent.len(), MOST_RECENT);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Subject {
         /// What is wrong with it.
         error: String,
     },
+    /// The first fragment of a segment, from an address of the connection.
+    Fragment,
     /// An ICMP error that quotes one of our segments.
     Icmp {
         /// The IP header over it.
@@ -97,9 +99,7 @@ impl Flow {
                     && dst == self.local.ip()
                     && is_first_of_tcp(packet) =>
             {
-                Some(Subject::Malformed {
-                    error: "it came in IP fragments, which are not put together".to_string(),
-                })
+                Some(Subject::Fragment)
             }
             _ => None,
         }

@@ -228,12 +228,16 @@ impl Ends {
 
     /// A RST arrived that we take, though something on the path may have sent it.
     pub(super) fn other_may_have_reset(&mut self, rst: &Segment, arrival: Arrival) -> Vec<Claim> {
-        let before = self.local.states;
-        if arrival.acceptable {
-            self.local.receives(effect_on(&self.local, rst, &self.peer));
-        }
-        let claims = self.claim(End::Local, before, Basis::Inferred).into_iter();
+        let taken = arrival.acceptable.then(|| self.local_takes_reset(rst));
+        let claims = taken.into_iter().flatten();
         claims.chain(self.peer_may_have_reset()).collect()
+    }
+
+    /// A RST that has arrived is taken.
+    pub(super) fn local_takes_reset(&mut self, rst: &Segment) -> Option<Claim> {
+        let before = self.local.states;
+        self.local.receives(effect_on(&self.local, rst, &self.peer));
+        self.claim(End::Local, before, Basis::Inferred)
     }
 
     fn claim(&self, end: End, before: StateSet, basis: Basis) -> Option<Claim> {

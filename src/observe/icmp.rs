@@ -69,11 +69,12 @@ impl Observer {
         self.anomaly(AnomalyKind::IcmpIgnored, t_ns, text);
     }
 
-    /// Whether the error is about something that the peer has not acknowledged.
+    /// Whether the error is about text that the peer has not acknowledged.
     fn is_under_way(&self, message: &IcmpMessage, quote: &Quote) -> bool {
-        let numbers = self.ends.peer.acked.zip(self.ends.local.nxt);
-        numbers.is_some_and(|(una, nxt)| {
-            judge_icmp(State::Established, una, nxt, message, quote.seq) == IcmpJudgement::Soft
+        let local = &self.ends.local;
+        let numbers = self.ends.peer.acked.zip(local.fin.or(local.nxt));
+        numbers.is_some_and(|(una, end)| {
+            judge_icmp(State::Established, una, end, message, quote.seq) == IcmpJudgement::Soft
         })
     }
 }

@@ -195,10 +195,11 @@ impl Known {
             };
         }
         if flags.syn() {
-            return if flags.ack() {
-                SynReceived.into()
-            } else {
-                SynSent.into()
+            return match () {
+                // 3.10.4: CLOSE in SYN-RECEIVED.
+                () if flags.fin() => FinWait1.into(),
+                () if flags.ack() => SynReceived.into(),
+                () => SynSent.into(),
             };
         }
         match self.fin {
@@ -309,7 +310,12 @@ impl Known {
         self.spread();
     }
 
+    /// This has arrived. The end's own FINs are known.
     pub(super) fn receives(&mut self, effect: Effect) {
+        let effect = Effect {
+            gave_up: false,
+            ..effect
+        };
         self.proven = self
             .states
             .iter()

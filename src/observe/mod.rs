@@ -8,9 +8,11 @@ mod demux;
 mod ends;
 mod icmp;
 mod known;
+mod oddities;
 mod queue;
 mod reset;
 mod rtt;
+mod text;
 
 use std::collections::HashMap;
 
@@ -26,6 +28,7 @@ use crate::wire::{IpHeader, Segment, SeqNumber};
 
 use close::CloseWatch;
 use ends::{Arrival, Claim, Ends, Place};
+use oddities::LastWindow;
 use rtt::SynRtt;
 
 pub use demux::Subject;
@@ -47,6 +50,9 @@ pub struct Observer {
     our_window: u32,
     /// The largest window that the peer advertised, in bytes.
     peer_window: u32,
+    last_window: Option<LastWindow>,
+    /// A RST that came before our answer to the SYN-ACK left.
+    reset_waits: Option<Segment>,
     /// Where in the list of changes an ESTABLISHED since the SYN-ACK belongs.
     syn_ack: Option<Mark>,
     /// How many of each kind there were.
@@ -98,6 +104,8 @@ impl Observer {
             preview: [0; PREVIEW],
             our_window: 0,
             peer_window: 0,
+            last_window: None,
+            reset_waits: None,
             syn_ack: None,
             anomalies_of: HashMap::new(),
             last: Stamp::default(),
@@ -137,6 +145,10 @@ impl Observer {
                     format!("a segment was dropped: {error}"),
                 );
             }
+            Subject::Fragment => {
+                let text = "a segment came in IP fragments, which are not put together".to_string();
+                self.anomaly(AnomalyKind::Fragmented, t_ns, text);
+            }
             Subject::Icmp { ip, message, quote } => {
                 self.record_icmp(t_ns, ip, message);
                 self.icmp(t_ns, ip.src(), message, quote);
@@ -167,13 +179,7 @@ impl Observer {
         segment: &Segment,
         checksum: Checksum,
     ) {
-        if segment.options.malformed() {
-            let text = format!(
-                "the options of a segment ({}) are malformed: {}",
-                segment.flags, segment.options
-            );
-            self.anomaly(AnomalyKind::MalformedOptions, t_ns, text);
-        }
+        self.note_options(t_ns, from, segment);
         if self.exchange.segments.len() == MOST_SEGMENTS {
             let text = format!("only the first {MOST_SEGMENTS} segments are listed");
             return self.anomaly_once(AnomalyKind::SegmentsOmitted, t_ns, text);
@@ -192,17 +198,6 @@ impl Observer {
             window_size: u32::from(segment.window) << self.window_shift(from, segment),
             checksum,
         });
-    }
-
-    /// How far the window of a segment is shifted (RFC 7323 2.2: never that of a SYN).
-    fn window_shift(&self, from: End, segment: &Segment) -> u8 {
-        match self.negotiated {
-            Some(agreed) if !segment.flags.syn() => match from {
-                End::Local => agreed.opener.window_shift,
-                End::Peer => agreed.answerer.window_shift,
-            },
-            _ => 0,
-        }
     }
 
     fn local_segment(&mut self, t_ns: i64, segment: &Segment) {
@@ -227,27 +222,7 @@ impl Observer {
         let ours = !flags.rst() || self.is_our_reset(segment);
         let claims = self.ends.local_sends(t_ns, segment, ours);
         self.claims(t_ns, claims);
-    }
-
-    fn our_text_leaves(&mut self, t_ns: i64, segment: &Segment) {
-        let Some(iss) = self.exchange.handshake.isn else {
-            return;
-        };
-        let len = segment.payload.len() as u32;
-        if len == 0 {
-            return;
-        }
-        let offset = |number: SeqNumber| u64::from(number.diff(iss + 1).max(0).unsigned_abs());
-        let sent = &mut self.exchange.data.sent;
-        if offset(segment.text_seq()) < *sent {
-            let text = format!(
-                "data of ours ({len} bytes from {}) was not acknowledged and was sent again",
-                offset(segment.text_seq())
-            );
-            *sent = (*sent).max(offset(segment.text_seq() + len));
-            return self.anomaly(AnomalyKind::DataRetransmitted, t_ns, text);
-        }
-        *sent = offset(segment.text_seq() + len);
+        self.take_waiting_reset(t_ns);
     }
 
     /// RFC 9293 3.10.7.1: a RST for a segment of no connection takes its number from there.
@@ -320,6 +295,14 @@ impl Observer {
             return;
         };
         if flags.ack() && !ack_answers_syn(iss, nxt, segment.ack) {
+            if !flags.syn() && !flags.rst() {
+                // RFC 9293 3.5.1: half-open, the peer has not heard that the connection is gone.
+                let text = format!(
+                    "the peer still has an old connection on these ports (ack {}): answered with RST",
+                    segment.ack
+                );
+                return self.anomaly(AnomalyKind::OldConnection, t_ns, text);
+            }
             let text = format!(
                 "the peer acknowledged {} where our SYN asks for {}: {}",
                 segment.ack,
@@ -345,6 +328,7 @@ impl Observer {
         self.ends.round_trip_ns = self.syn_rtt.at_least(t_ns);
         self.exchange.peer = Some(offer(ttl, segment));
         if opens {
+            self.note_closing_syn(t_ns, segment);
             self.exchange.handshake.peer_isn = Some(segment.seq);
             self.received = Some(Reassembly::new(segment.seq + 1));
             self.agree(segment);
@@ -425,7 +409,7 @@ impl Observer {
     /// A segment that counts: data, FIN, states.
     fn take(&mut self, t_ns: i64, segment: &Segment) {
         let arrival = self.arrive(t_ns, segment);
-        self.note_peer_window(segment);
+        self.follow_peer_window(t_ns, segment);
         if segment.flags.ack() {
             self.close.acknowledged(t_ns, segment.ack, &self.ends);
         }
@@ -434,11 +418,6 @@ impl Observer {
         }
         let claims = self.ends.peer_sends(t_ns, segment, arrival);
         self.claims(t_ns, claims);
-    }
-
-    fn note_peer_window(&mut self, segment: &Segment) {
-        let window = u32::from(segment.window) << self.window_shift(End::Peer, segment);
-        self.peer_window = self.peer_window.max(window);
     }
 
     /// Takes the new part of the text, as far as our window goes, and the FIN once nothing before
@@ -461,66 +440,6 @@ impl Observer {
             } else {
                 None
             },
-        }
-    }
-
-    /// Returns the number of the peer's FIN when it is taken with this segment.
-    fn take_text(&mut self, t_ns: i64, segment: &Segment) -> Option<SeqNumber> {
-        let (irs, text) = (self.exchange.handshake.peer_isn?, self.received.as_mut()?);
-        let (seq, len) = (segment.text_seq(), segment.payload.len() as u32);
-        let before = text.clone();
-        let fresh = text.take(seq, len, segment.flags.fin(), self.our_window);
-        let fin = text.fin_is_next().then(|| text.nxt());
-        if fin.is_some() {
-            text.take_fin();
-        }
-        let changed = *text != before;
-        if changed {
-            self.keep_preview(segment, before.nxt().diff(irs + 1), seq.diff(irs + 1));
-        }
-        self.count_received(t_ns, fresh);
-        if len > 0 {
-            self.note_disorder(t_ns, segment, changed, fresh == 0);
-        }
-        fin
-    }
-
-    /// `offset`: where the segment's text begins; what comes before `known` is received already.
-    fn keep_preview(&mut self, segment: &Segment, known: i32, offset: i32) {
-        for (at, &byte) in (offset..).zip(&segment.payload).take(PREVIEW) {
-            let place = usize::try_from(at).ok().filter(|_| at >= known);
-            if let Some(kept) = place.and_then(|at| self.preview.get_mut(at)) {
-                *kept = byte;
-            }
-        }
-    }
-
-    fn count_received(&mut self, t_ns: i64, fresh: u32) {
-        if fresh == 0 {
-            return;
-        }
-        let data = &mut self.exchange.data;
-        data.first_byte_ns.get_or_insert(t_ns);
-        data.received += u64::from(fresh);
-        if data.preview.len() < PREVIEW {
-            let len = usize::try_from(data.received).map_or(PREVIEW, |len| len.min(PREVIEW));
-            data.preview = self.preview[..len].to_vec();
-        }
-    }
-
-    fn note_disorder(&mut self, t_ns: i64, segment: &Segment, changed: bool, waits: bool) {
-        let Some(irs) = self.exchange.handshake.peer_isn else {
-            return;
-        };
-        let len = segment.payload.len();
-        let from = segment.text_seq().diff(irs + 1);
-        if !changed {
-            let text = format!("data of the peer ({len} bytes from {from}) came again");
-            self.anomaly(AnomalyKind::DataRepeated, t_ns, text);
-        } else if waits {
-            let text =
-                format!("data of the peer ({len} bytes from {from}) came before what it follows");
-            self.anomaly(AnomalyKind::OutOfOrder, t_ns, text);
         }
     }
 

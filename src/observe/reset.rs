@@ -30,6 +30,9 @@ impl Observer {
             let claims = self.ends.peer_may_have_reset();
             return self.claims(t_ns, claims);
         }
+        if !taken {
+            self.reset_waits = Some(segment.clone());
+        }
         let suspect = self.suspect_reset(t_ns, ttl, segment);
         let over = StateSet::from([State::TimeWait, State::Closed]);
         self.close.peer_reset |= self.ends.local_state().intersection(over).is_empty();
@@ -44,6 +47,15 @@ impl Observer {
             self.ends.peer_sends(t_ns, segment, arrival)
         };
         self.claims(t_ns, claims);
+    }
+
+    /// The ACK of the SYN-ACK leaves. A RST that had come on the heels of that has its turn now.
+    pub(super) fn take_waiting_reset(&mut self, t_ns: i64) {
+        let opened = self.ends.local_state() == State::Established.into();
+        if let Some(rst) = self.reset_waits.take_if(|_| opened) {
+            let claim = self.ends.local_takes_reset(&rst);
+            self.claims(t_ns, claim.into_iter().collect());
+        }
     }
 
     /// Whether the RST seems to come from elsewhere than the SYN-ACK.

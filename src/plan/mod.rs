@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::{NameArgs, OutputArgs, ProbeArgs, SynArgs};
+use crate::cli::{CourseArgs, NameArgs, OutputArgs, ProbeArgs, SynArgs};
 use crate::expect::Expectation;
 use crate::net::guard::{GuardError, Way};
 use crate::net::route::{Route, RouteError, route};
@@ -17,6 +17,7 @@ use crate::session::{Course, Request};
 use crate::tcp::Schedule;
 use crate::wire::IpVersion;
 
+pub use request::request;
 pub use syn::Syn;
 pub use target::{Family, Host, Target};
 
@@ -153,7 +154,7 @@ impl Departure {
 pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
     let syn = &args.syn;
     check_options(syn)?;
-    let request = request::request(&args.course)?;
+    let request = request(&args.course)?;
     let mut targets = Vec::new();
     for input in &args.targets {
         targets.extend(target::parse(input, args.ports.as_deref())?);
@@ -170,22 +171,32 @@ pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
         dscp: syn.dscp.unwrap_or(0),
         dont_fragment: !syn.no_df,
         guard: syn.guard,
-        course: Course {
-            end: args.course.end,
-            hold: args.course.hold.unwrap_or(HOLD),
-            time_wait: args.course.time_wait,
-        },
+        course: course(&args.course),
         request,
-        schedule: Schedule {
-            first: args.course.timeout,
-            retries: args.course.retries,
-        },
+        schedule: schedule(&args.course),
         count: args.course.count,
         interval: args.course.interval,
         deadline: args.course.deadline,
         expect: args.verdict.expect.clone(),
         output: args.output.clone(),
     })
+}
+
+/// What happens after the SYN-ACK.
+pub fn course(args: &CourseArgs) -> Course {
+    Course {
+        end: args.end,
+        hold: args.hold.unwrap_or(HOLD),
+        time_wait: args.time_wait,
+    }
+}
+
+/// How long each wait for the peer is.
+pub fn schedule(args: &CourseArgs) -> Schedule {
+    Schedule {
+        first: args.timeout,
+        retries: args.retries,
+    }
 }
 
 /// A mistake in the options is told before any name is looked up.

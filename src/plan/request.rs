@@ -15,7 +15,11 @@ const MOST: u64 = 1 << 20;
 /// How long the peer may be quiet before the end begins, if the user does not say.
 const QUIET: Duration = Duration::from_millis(500);
 
-pub(super) fn request(args: &CourseArgs) -> Result<Option<Request>, Problem> {
+/// What to send once connected, if anything.
+///
+/// # Errors
+/// A file that cannot be read, more than 1 MiB, an end that opens no connection.
+pub fn request(args: &CourseArgs) -> Result<Option<Request>, Problem> {
     let (option, text) = match (&args.send, &args.send_file) {
         (Some(text), _) => ("--send", text.0.clone()),
         (None, Some(path)) => ("--send-file", read(path)?),

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::clock::Time;
 use crate::engine::{self, Finished, Probe, Stop};
-use crate::exchange::{Exchange, Flow, Outcome};
+use crate::exchange::{Exchange, Flow};
 use crate::link::{Link, SendError};
 use crate::net::{Live, route::interface_name};
 use crate::plan::{Departure, Destination, Host, Plan, Problem};
@@ -37,15 +37,10 @@ pub(super) fn probe(
         remote,
     };
     let drops = link.capture_drops();
-    let finished = engine::run(link, aim(plan, departure, flow), deadline)?;
+    let mut finished = engine::run(link, aim(plan, departure, flow), deadline)?;
     sources.used(link, flow, &finished.exchange);
+    finished.name_what_was_awaited(plan.course.end);
     let failure = refusal(&finished, destination);
-    let mut exchange = finished.exchange;
-    let waited = finished.stopped.is_none() && plan.course.end.waits_for_fin();
-    if waited && exchange.close.outcome == Outcome::Aborted {
-        // No frame tells what our RST had waited for.
-        exchange.close.outcome = Outcome::NoFin;
-    }
     let record = Record {
         seq,
         started: finished.started,
@@ -61,7 +56,7 @@ pub(super) fn probe(
         capture_drops: link.capture_drops().saturating_sub(drops),
         stopped: finished.stopped.is_some(),
         failure,
-        exchange,
+        exchange: finished.exchange,
     };
     Ok((record, finished.interrupted))
 }

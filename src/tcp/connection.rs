@@ -192,7 +192,7 @@ impl Connection {
     pub fn lower_path(&mut self, now: Time, max_segment: u32) {
         let before = self.max_segment;
         self.limit_segments(max_segment);
-        if self.max_segment < before && self.negotiated.is_some() {
+        if self.max_segment < before && self.snd.text_is_outstanding() {
             self.snd.lower_mss(self.max_text());
             self.output(now);
         }

@@ -45,7 +45,8 @@ impl Reassembly {
         let end = seq + len;
         let edge = self.nxt + wnd;
         if fin && self.nxt.le(end) && end.le(edge) {
-            self.fin.get_or_insert(end);
+            // In order the first of two would count.
+            self.fin = Some(self.fin.map_or(end, |fin| earlier(fin, end)));
         }
         let last = self.fin.map_or(edge, |fin| earlier(fin, edge));
         let (from, to) = (later(seq, self.nxt), earlier(end, last));
@@ -64,6 +65,11 @@ impl Reassembly {
     pub fn take_fin(&mut self) {
         self.nxt += 1;
         self.closed = true;
+    }
+
+    /// Whether the FIN is taken.
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Whether something has arrived beyond a hole.
@@ -174,6 +180,14 @@ mod tests {
         text.take_fin();
         assert_eq!(text.nxt(), START + 21);
         assert!(!text.has_hole() && !text.fin_is_next());
+    }
+
+    #[test]
+    fn of_two_fins_the_first_in_order_counts() {
+        let mut text = text();
+        text.take(START + 10, 10, true, 100);
+        text.take(START, 0, true, 100);
+        assert!(text.fin_is_next());
     }
 
     #[test]

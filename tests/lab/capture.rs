@@ -147,8 +147,8 @@ fn marker_of(tcpdump: &Child) -> Vec<u8> {
     .concat()
 }
 
-/// Below the firewall, which may let nothing pass.
-fn send_frame(interface: &str, frame: &[u8]) {
+/// Puts a whole frame on the cable, below the firewall, which may let nothing pass.
+pub fn send_frame(interface: &str, frame: &[u8]) {
     let mut addresses = getifaddrs().expect("the interfaces");
     let link = addresses
         .find_map(|entry| {

@@ -26,7 +26,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use capture::{Capture, Captured, Recording};
+pub use capture::{Capture, Captured, Recording, send_frame};
 pub use kernel::{KernelSocket, TcpState};
 pub use namespace::Namespace;
 pub use peer::{Connection, Listener};
