@@ -76,6 +76,7 @@ tables! {
     FINS: odd_fins_in_virtual_time, odd_fins_on_the_wire;
     RESETS: resets_in_virtual_time, resets_on_the_wire;
     ICMP: icmp_errors_in_virtual_time, icmp_errors_on_the_wire;
+    ASKED: odd_answers_in_virtual_time, odd_answers_on_the_wire;
 }
 
 #[test]

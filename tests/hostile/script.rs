@@ -218,7 +218,11 @@ impl Reactor {
     }
 
     fn write(&self, segment: &Segment) -> String {
-        let mut text = format!("{} {}", segment.flags, segment.seq.diff(self.our_isn));
+        let seq = segment.seq.diff(self.our_isn);
+        let mut text = format!("{} {seq}", segment.flags);
+        if !segment.payload.is_empty() {
+            text += &format!(":{}", seq + segment.payload.len() as i32);
+        }
         if segment.flags.ack() {
             text += &format!(" ack {}", segment.ack.diff(PEER_ISN));
         }
