@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::clock::Time;
-use crate::wire::{Flags, Options, Segment, SeqNumber, TcpOption};
+use crate::wire::{Flags, Options, Segment, SeqNumber};
 
-use super::reassembly::{Block, Reassembly};
-use super::sender::{Piece, Sender, Urgency};
+use super::reassembly::Reassembly;
+use super::sender::Sender;
+use super::throttle::Throttle;
 use super::timer::{Expiry, RetransmissionTimer};
 use super::{Negotiated, Schedule, Side, State};
 
@@ -99,40 +100,12 @@ pub struct Connection {
     /// RFC 7323 4.3: TS.Recent.
     pub(super) ts_recent: u32,
     pub(super) timer: RetransmissionTimer,
-    pub(super) throttle: AckThrottle,
+    pub(super) throttle: Throttle,
     pub(super) ecn: Ecn,
     /// The largest text that our network takes, bytes.
     max_segment: u32,
-    outbox: VecDeque<Transmit>,
+    pub(super) outbox: VecDeque<Transmit>,
     events: VecDeque<Event>,
-}
-
-/// RFC 5961 7: answers to unacceptable segments are limited, so that two confused ends cannot
-/// keep each other busy.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct AckThrottle {
-    since: Time,
-    sent: u32,
-}
-
-impl AckThrottle {
-    /// So many acknowledgments.
-    pub(super) const ACKS: u32 = 10;
-    /// So many RSTs: after an ABORT each segment that was under way wants one, and the last of them
-    /// has the number that the peer takes.
-    pub(super) const RESETS: u32 = 100;
-
-    /// Whether one more of a kind of which there are `per_second` may be sent.
-    pub(super) fn allows(&mut self, now: Time, per_second: u32) -> bool {
-        if (now - self.since).as_secs() >= 1 {
-            *self = AckThrottle {
-                since: now,
-                sent: 0,
-            };
-        }
-        self.sent += 1;
-        self.sent <= per_second
-    }
 }
 
 impl Connection {
@@ -152,7 +125,7 @@ impl Connection {
             negotiated: None,
             ts_recent: 0,
             timer: RetransmissionTimer::new(config.schedule),
-            throttle: AckThrottle::default(),
+            throttle: Throttle::default(),
             ecn: Ecn::default(),
             max_segment: u32::MAX,
             outbox: VecDeque::new(),
@@ -312,213 +285,7 @@ impl Connection {
         )
     }
 
-    /// RFC 6298 5.4: the earliest segment that is not acknowledged.
-    fn retransmit(&mut self, now: Time) {
-        match self.state {
-            State::SynSent => {
-                let syn = self.build_syn(now, self.syn.flags);
-                self.push(syn);
-            }
-            State::SynReceived => self.send_syn_ack(now),
-            // Closed in SYN-RECEIVED: the SYN comes before the FIN.
-            _ if self.snd.una == self.config.iss => self.send_syn_ack(now),
-            _ => {
-                if self.snd.wnd > 0 {
-                    self.snd.congestion.on_timeout(self.snd.in_flight());
-                }
-                self.snd.go_back();
-                if let Some(piece) = self.snd.next_piece(Urgency::Probe) {
-                    self.send_piece(now, &piece);
-                }
-            }
-        }
-    }
-
-    /// Sends what both windows allow: text, and the FIN after it. Where something is left to do,
-    /// the timer runs (RFC 6298 5.1, RFC 9293 3.8.6.1). Returns whether anything left.
-    pub(super) fn output(&mut self, now: Time) -> bool {
-        let open = matches!(self.state, State::Established | State::CloseWait);
-        if !open && !self.fin_is_outstanding() {
-            return false;
-        }
-        let mut any = false;
-        while let Some(piece) = self.snd.next_piece(Urgency::Usual) {
-            self.send_piece(now, &piece);
-            any = true;
-        }
-        if self.snd.is_busy() && self.timer.deadline().is_none() {
-            self.timer.start(now);
-        }
-        any
-    }
-
-    /// RFC 5681 3.2: fast retransmit.
-    pub(super) fn send_first_again(&mut self, now: Time) {
-        if let Some(piece) = self.snd.first_piece() {
-            self.send_piece(now, &piece);
-        }
-    }
-
-    fn send_piece(&mut self, now: Time, piece: &Piece) {
-        let fresh = !piece.again && !piece.range.is_empty();
-        let mut flags = Flags::ACK;
-        for (flag, is_set) in [
-            (Flags::FIN, piece.fin),
-            (Flags::PSH, piece.push),
-            (Flags::CWR, fresh && self.ecn.reduced),
-        ] {
-            if is_set {
-                flags = flags | flag;
-            }
-        }
-        self.ecn.reduced &= !fresh;
-        let mut segment = self.build(now, flags, piece.seq);
-        segment.payload = self.snd.text(piece.range.clone()).to_vec();
-        self.snd.sent(piece);
-        if piece.fin && self.state == State::CloseWait {
-            self.state = State::LastAck;
-        }
-        self.outbox.push_back(Transmit {
-            segment,
-            // RFC 3168 6.1.4 to 6.1.6: neither what is sent again, nor probes, nor pure ACKs.
-            ecn_capable: fresh && self.snd.wnd > 0 && self.uses_ecn(),
-        });
-    }
-
-    fn push(&mut self, segment: Segment) {
-        self.outbox.push_back(Transmit {
-            segment,
-            ecn_capable: false,
-        });
-    }
-
-    pub(super) fn send_syn_ack(&mut self, now: Time) {
-        let syn_ack = self.build_syn(now, Flags::SYN | Flags::ACK);
-        self.push(syn_ack);
-    }
-
-    /// `<SEQ=SND.NXT><ACK=RCV.NXT>` with the given flags.
-    pub(super) fn send(&mut self, now: Time, flags: Flags) {
-        self.send_numbered(now, flags, self.snd.nxt);
-    }
-
-    pub(super) fn send_numbered(&mut self, now: Time, flags: Flags, seq: SeqNumber) {
-        let segment = self.build(now, flags, seq);
-        self.push(segment);
-    }
-
-    fn build(&self, now: Time, flags: Flags, seq: SeqNumber) -> Segment {
-        let acknowledges = flags.contains(Flags::ACK);
-        let echo = if self.ecn.echoes && acknowledges && !flags.rst() {
-            Flags::ECE
-        } else {
-            Flags::default()
-        };
-        Segment {
-            src_port: self.config.local_port,
-            dst_port: self.config.remote_port,
-            seq,
-            ack: if acknowledges {
-                self.rcv.nxt()
-            } else {
-                SeqNumber(0)
-            },
-            flags: flags | echo,
-            window: if flags.rst() {
-                0
-            } else {
-                u16::try_from(self.rcv.wnd >> self.our_side_shift()).unwrap_or(u16::MAX)
-            },
-            options: self.options(now, flags),
-            ..Segment::default()
-        }
-    }
-
-    fn options(&self, now: Time, flags: Flags) -> Options {
-        let mut options = Vec::new();
-        let acknowledges = flags.contains(Flags::ACK);
-        if self.uses_timestamps() {
-            // RFC 7323 3.2: in every segment once agreed; TSecr is valid only beside ACK.
-            options.extend([
-                TcpOption::Nop,
-                TcpOption::Nop,
-                TcpOption::Timestamps {
-                    val: self.timestamp(now),
-                    ecr: if acknowledges { self.ts_recent } else { 0 },
-                },
-            ]);
-        }
-        // The answer to what came out of order says so; text would be cut short by it.
-        if flags == Flags::ACK && self.negotiated.is_some_and(|agreed| agreed.sack) {
-            let blocks = self.sack_blocks();
-            if !blocks.is_empty() {
-                options.extend([TcpOption::Nop, TcpOption::Nop]);
-                options.push(TcpOption::Sack(blocks.to_vec()));
-            }
-        }
-        Options::from(options)
-    }
-
-    /// RFC 2018 3: as many as the header has room for.
-    fn sack_blocks(&self) -> &[Block] {
-        let room = if self.uses_timestamps() { 3 } else { 4 };
-        let blocks = self.rcv.text.blocks();
-        &blocks[..blocks.len().min(room)]
-    }
-
-    /// A RST that belongs to no connection (RFC 9293 3.10.7.1): numbered from the segment itself.
-    pub(super) fn send_rst_for(&mut self, segment: &Segment) {
-        let (flags, seq, ack) = if segment.flags.ack() {
-            (Flags::RST, segment.ack, SeqNumber(0))
-        } else {
-            (
-                Flags::RST | Flags::ACK,
-                SeqNumber(0),
-                segment.seq + segment.seq_len(),
-            )
-        };
-        self.push(Segment {
-            src_port: segment.dst_port,
-            dst_port: segment.src_port,
-            seq,
-            ack,
-            flags,
-            ..Segment::default()
-        });
-    }
-
-    fn build_syn(&self, now: Time, flags: Flags) -> Segment {
-        let acknowledges = flags.contains(Flags::ACK);
-        let ours = self.offer.iter().map(|option| match option {
-            TcpOption::Timestamps { val, .. } => TcpOption::Timestamps {
-                val: val.wrapping_add(millis(now)),
-                ecr: if acknowledges { self.ts_recent } else { 0 },
-            },
-            other => other.clone(),
-        });
-        Segment {
-            src_port: self.config.local_port,
-            dst_port: self.config.remote_port,
-            seq: self.config.iss,
-            ack: if acknowledges {
-                self.rcv.nxt()
-            } else {
-                SeqNumber(0)
-            },
-            flags,
-            window: self.config.window,
-            options: Options::from(ours.collect::<Vec<_>>()),
-            ..Segment::default()
-        }
-    }
-
-    /// RFC 7323 5.4: a clock of one tick a millisecond, from the offset in our SYN's option.
-    fn timestamp(&self, now: Time) -> u32 {
-        let offset = self.offer.timestamps().map_or(0, |(val, _)| val);
-        offset.wrapping_add(millis(now))
-    }
-
-    fn our_side_shift(&self) -> u8 {
+    pub(super) fn our_side_shift(&self) -> u8 {
         self.negotiated.map_or(0, |agreed| {
             if self.passive {
                 agreed.answerer.window_shift
@@ -576,9 +343,4 @@ impl Connection {
         self.state = State::Closed;
         self.timer.stop();
     }
-}
-
-fn millis(now: Time) -> u32 {
-    // The low 32 bits: RFC 7323 clocks wrap.
-    (now.0 / 1_000_000) as u32
 }

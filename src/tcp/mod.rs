@@ -9,10 +9,12 @@ mod congestion;
 mod connection;
 mod icmp;
 mod negotiated;
+mod output;
 mod process;
 pub mod reassembly;
 mod sender;
 mod state;
+mod throttle;
 mod timer;
 pub mod window;
 

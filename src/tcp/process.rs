@@ -3,9 +3,9 @@
 use crate::clock::Time;
 use crate::wire::{Flags, Options, Segment, TcpOption};
 
-use super::connection::AckThrottle;
 use super::reassembly::Reassembly;
 use super::sender::Urgency;
+use super::throttle::Throttle;
 use super::window::{
     AckJudgement, RstJudgement, ack_answers_syn, judge_ack, judge_rst, segment_acceptable,
 };
@@ -135,7 +135,7 @@ impl Connection {
             return Drop;
         }
         if self.repeats_syn(segment) {
-            if self.throttle.allows(now, AckThrottle::ACKS) {
+            if self.throttle.allows(now, Throttle::ACKS) {
                 self.send_syn_ack(now);
             }
             return Drop;
@@ -367,7 +367,7 @@ impl Connection {
     /// acknowledgment that was lost; to a RFC 5961 challenge only a peer that really lost the
     /// connection answers with an exact RST.
     fn challenge(&mut self, now: Time) {
-        if self.throttle.allows(now, AckThrottle::ACKS) {
+        if self.throttle.allows(now, Throttle::ACKS) {
             self.send(now, Flags::ACK);
         }
     }
@@ -376,8 +376,8 @@ impl Connection {
     /// nobody makes us send as much as they do.
     fn refuse(&mut self, now: Time, segment: &Segment) {
         let limit = match self.state {
-            State::Closed => AckThrottle::RESETS,
-            _ => AckThrottle::ACKS,
+            State::Closed => Throttle::RESETS,
+            _ => Throttle::ACKS,
         };
         if self.throttle.allows(now, limit) {
             self.send_rst_for(segment);
