@@ -131,15 +131,19 @@ impl IcmpMessage {
     }
 
     /// The quoted packet was too large for the next link, which takes this many bytes (RFC 1191 4,
-    /// RFC 4443 3.2). `None` where the router is too old to say.
+    /// RFC 4443 3.2). `None` where the router is too old to say, or says what no link may (RFC 791
+    /// 3.2, RFC 8201 4).
     #[must_use]
     pub fn next_hop_mtu(&self) -> Option<u32> {
-        let mtu = match (self.version, self.icmp_type, self.code) {
-            (IpVersion::V4, 3, 4) => u32::from(u16::from_be_bytes([self.rest[2], self.rest[3]])),
-            (IpVersion::V6, 2, _) => u32::from_be_bytes(self.rest),
-            _ => 0,
+        let (mtu, least) = match (self.version, self.icmp_type, self.code) {
+            (IpVersion::V4, 3, 4) => {
+                let mtu = u16::from_be_bytes([self.rest[2], self.rest[3]]);
+                (u32::from(mtu), 68)
+            }
+            (IpVersion::V6, 2, _) => (u32::from_be_bytes(self.rest), 1280),
+            _ => return None,
         };
-        (mtu > 0).then_some(mtu)
+        (mtu >= least).then_some(mtu)
     }
 
     /// The quoted segment. `None` when this is no error, or the quote is not of TCP, is of a later
@@ -465,5 +469,26 @@ mod tests {
         assert_eq!(codes(IpVersion::V4, 3), [9, 10, 13]);
         assert_eq!(codes(IpVersion::V6, 1), [1]);
         assert!(codes(IpVersion::V4, 1).is_empty() && codes(IpVersion::V6, 3).is_empty());
+    }
+
+    #[test]
+    fn a_packet_too_big_says_what_the_next_link_takes() {
+        let error = |version, icmp_type, code, rest| IcmpMessage {
+            version,
+            icmp_type,
+            code,
+            checksum: 0,
+            rest,
+            body: Vec::new(),
+        };
+        for (message, mtu) in [
+            (error(IpVersion::V4, 3, 4, [0, 0, 5, 0x78]), Some(1400)),
+            (error(IpVersion::V4, 3, 4, [0; 4]), None),
+            (error(IpVersion::V4, 3, 3, [0, 0, 5, 0x78]), None),
+            (error(IpVersion::V6, 2, 0, [0, 0, 5, 0]), Some(1280)),
+            (error(IpVersion::V6, 2, 0, [0, 0, 4, 0xff]), None),
+        ] {
+            assert_eq!(message.next_hop_mtu(), mtu, "{message:?}");
+        }
     }
 }
