@@ -4,7 +4,7 @@ mod lab;
 mod stage;
 
 use lab::{Bridged, Namespace, Pair, in_lab};
-use stage::{App, POURED, Story, visit, visit_to};
+use stage::{App, Family, POURED, Stage, Story, visit, visit_to};
 
 const HOSTS: [&str; 2] = ["10.0.0.2", "[fd00::2]"];
 
@@ -60,6 +60,35 @@ fn frames_larger_than_the_mtu_count_once_on_a_bridge() {
     in_lab(|| {
         let Bridged { client, peer } = Bridged::new();
         takes_all(&client, &peer, 1500);
+    });
+}
+
+/// RFC 1191 and RFC 8201: what was too large for it is sent again.
+#[test]
+fn a_narrower_link_on_the_path_gets_smaller_segments() {
+    in_lab(|| {
+        let stage = Stage::new();
+        stage.router.ip("link set far mtu 1400");
+        let text = "x".repeat(4000);
+        for (family, largest) in Family::BOTH.into_iter().zip([1348, 1328]) {
+            let act = stage.act(family, App::Closing);
+            let asks = act.begin(&["--send", &text, "--hold", "100ms"]);
+            let story = Story::of(&asks.finish());
+            act.server.end();
+            assert_eq!(*story.at("close.outcome"), "in-order", "{}", story.json);
+            assert_eq!(*story.at("data.sent"), 4000);
+            assert_eq!(*story.at("kernel_rst"), 0);
+            let anomalies = story.at("anomalies").as_array().expect("a list");
+            let ids: Vec<_> = anomalies.iter().map(|it| it["id"].as_str()).collect();
+            assert_eq!(ids[..2], [Some("path-mtu"), Some("data-retransmitted")]);
+            let again = &anomalies[1]["t_ns"];
+            let segments = story.at("segments").as_array().expect("the segments");
+            let later = segments.iter().filter(|segment| {
+                segment["dir"] == "out" && segment["t_ns"].as_i64() >= again.as_i64()
+            });
+            let longest = later.map(|segment| segment["len"].as_u64()).max();
+            assert_eq!(longest, Some(Some(largest)), "{}", story.json);
+        }
     });
 }
 

@@ -60,7 +60,7 @@ impl Observer {
             let text = format!(
                 "{from} takes packets of at most {mtu} bytes: our data goes on in smaller segments"
             );
-            return self.anomaly(AnomalyKind::PathMtu, t_ns, text);
+            return self.anomaly_once(AnomalyKind::PathMtu, t_ns, text);
         }
         let text = format!(
             "an ICMP error ({}) from {from} about this connection was ignored",
