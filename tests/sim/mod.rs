@@ -1,6 +1,7 @@
 //! The engine and its sessions over a network in virtual time.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on stops here
+#![allow(dead_code)] // each test file uses a part
 
 pub mod network;
 pub mod oracle;
