@@ -241,8 +241,8 @@ impl Observer {
         let sent = &mut self.exchange.data.sent;
         if offset(segment.text_seq()) < *sent {
             let text = format!(
-                "data of ours ({len} bytes from {}) was not acknowledged and was sent again",
-                offset(segment.text_seq())
+                "data of ours (seq {} len {len}) was not acknowledged and was sent again",
+                segment.text_seq().diff(iss)
             );
             *sent = (*sent).max(offset(segment.text_seq() + len));
             return self.anomaly(AnomalyKind::DataRetransmitted, t_ns, text);
@@ -513,13 +513,14 @@ impl Observer {
             return;
         };
         let len = segment.payload.len();
-        let from = segment.text_seq().diff(irs + 1);
+        // As the ladder counts.
+        let seq = segment.text_seq().diff(irs);
         if !changed {
-            let text = format!("data of the peer ({len} bytes from {from}) came again");
+            let text = format!("data of the peer (seq {seq} len {len}) came again");
             self.anomaly(AnomalyKind::DataRepeated, t_ns, text);
         } else if waits {
             let text =
-                format!("data of the peer ({len} bytes from {from}) came before what it follows");
+                format!("data of the peer (seq {seq} len {len}) came before what it follows");
             self.anomaly(AnomalyKind::OutOfOrder, t_ns, text);
         }
     }
