@@ -50,6 +50,27 @@ pub fn merges_the_waves() -> impl Peer {
     )
 }
 
+/// Has something to say when we have closed, and closes when we have heard it.
+pub fn has_a_last_word() -> impl Peer {
+    const WORD: &[u8] = b"bye\n";
+    let end = 1 + WORD.len() as u32;
+    Script::new(move |ours: &Segment| {
+        let flags = ours.flags;
+        if flags.syn() {
+            vec![answer(ours, 0, Flags::SYN | Flags::ACK)]
+        } else if flags.fin() {
+            vec![Segment {
+                payload: WORD.to_vec(),
+                ..answer(ours, 1, Flags::PSH | Flags::ACK)
+            }]
+        } else if ours.ack == ISN + end {
+            vec![answer(ours, end, Flags::FIN | Flags::ACK)]
+        } else {
+            Vec::new()
+        }
+    })
+}
+
 /// Sends a SYN of its own before it has ours, and closes when we do.
 pub fn crosses_our_syn() -> impl Peer {
     Script::new(|ours: &Segment| {

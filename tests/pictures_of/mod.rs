@@ -18,7 +18,9 @@ use tcpshake::wire::{Flags, IpFields, Options, SeqNumber, TcpOption};
 use crate::sim::network::{SimLink, Weather};
 use crate::sim::peer::{Listener, Peer, Policy};
 
-use cast::{Deaf, Router, crosses_our_syn, goes_silent, merges_the_waves, says_nothing};
+use cast::{
+    Deaf, Router, crosses_our_syn, goes_silent, has_a_last_word, merges_the_waves, says_nothing,
+};
 
 /// As -W 200ms.
 const SCHEDULE: Schedule = Schedule {
@@ -245,8 +247,9 @@ pub fn pictures() -> Vec<Picture> {
         ("rst", scene(End::Rst, listener(CloseLater))),
         ("syn-rst", scene(End::SynRst, listener(CloseLater))),
         ("passive", scene(End::Passive, listener(CloseFirst))),
+        ("half", scene(End::Half, has_a_last_word())),
         (
-            "half",
+            "half-long",
             scene(End::Half, listener(CloseLater).saying(20_000, 0)),
         ),
         (
