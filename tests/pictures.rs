@@ -13,7 +13,7 @@ use std::env;
 use std::fs;
 use std::path::PathBuf;
 
-use pictures_of::{Format, Picture, pictures};
+use pictures_of::{Format, PICTURES, Picture};
 use tcpshake::report::Style;
 
 const COLUMNS: usize = 80;
@@ -29,6 +29,10 @@ const COLOURED: Style = Style {
     color: true,
     unicode: true,
 };
+
+fn picture(name: &str) -> &'static Picture {
+    PICTURES.iter().find(|it| it.name == name).expect(name)
+}
 
 fn file(name: &str) -> PathBuf {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
@@ -73,16 +77,24 @@ fn difference(kept: &str, drawn: &str) -> String {
 
 #[test]
 fn every_report_is_as_it_was_looked_at() {
-    for picture in pictures() {
+    for picture in PICTURES.iter() {
         compare(picture.name, &picture.draw(PLAIN));
     }
+    // And none is left over.
+    let drawn: BTreeSet<PathBuf> = PICTURES.iter().map(|it| file(it.name)).collect();
+    let kept = fs::read_dir(file("fin").parent().unwrap()).unwrap();
+    let kept: BTreeSet<PathBuf> = kept
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
+    assert_eq!(kept, drawn);
 }
 
 /// With escape sequences that can be read: `{31}` for red.
 #[test]
 fn colours_are_where_they_were_looked_at() {
     for name in ["fin", "refused", "filtered", "long", "series", "quiet"] {
-        let picture = pictures().into_iter().find(|it| it.name == name).unwrap();
+        let picture = picture(name);
         let drawn = picture.draw(COLOURED);
         let legible = pieces(&drawn).map(|(code, text)| match code {
             Some(code) => format!("{{{code}}}{text}"),
@@ -93,19 +105,8 @@ fn colours_are_where_they_were_looked_at() {
 }
 
 #[test]
-fn no_picture_is_left_over() {
-    let drawn: BTreeSet<PathBuf> = pictures().iter().map(|it| file(it.name)).collect();
-    let kept = fs::read_dir(file("fin").parent().unwrap()).unwrap();
-    let kept: BTreeSet<PathBuf> = kept
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file())
-        .collect();
-    assert_eq!(kept, drawn);
-}
-
-#[test]
 fn every_picture_fits_80_columns() {
-    for picture in pictures() {
+    for picture in PICTURES.iter() {
         for style in [PLAIN, Style::PLAIN] {
             let drawn = picture.draw(style);
             let wide = drawn.lines().find(|line| line.chars().count() > COLUMNS);
@@ -120,7 +121,7 @@ fn every_picture_fits_80_columns() {
 
 #[test]
 fn without_unicode_only_the_arrows_differ() {
-    for picture in pictures() {
+    for picture in PICTURES.iter() {
         let ascii = picture.draw(Style::PLAIN);
         assert!(ascii.is_ascii(), "{}", picture.name);
         let arrows = [("◀────", "<----"), ("────▶", "---->")];
@@ -137,7 +138,7 @@ fn without_unicode_only_the_arrows_differ() {
 #[test]
 fn colours_change_no_text_and_are_those_for_light_and_dark_terminals() {
     let mut used = BTreeSet::new();
-    for picture in pictures() {
+    for picture in PICTURES.iter() {
         let drawn = picture.draw(COLOURED);
         let mut text = String::new();
         let mut painted = false;
@@ -175,8 +176,7 @@ fn pieces(drawn: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
 
 #[test]
 fn a_long_exchange_is_drawn_on_a_page_and_whole_with_verbose() {
-    let all = pictures();
-    let long: &Picture = all.iter().find(|it| it.name == "long").unwrap();
+    let long = picture("long");
     assert!(long.records[0].exchange.segments.len() > 300);
     assert!(long.draw(PLAIN).lines().count() < 40);
     let whole = Picture {

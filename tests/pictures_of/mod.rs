@@ -2,6 +2,7 @@
 
 mod cast;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tcpshake::clock::Stamp;
@@ -235,7 +236,9 @@ fn series() -> Vec<Record> {
 const GET: &str = "GET / HTTP/1.0\r\n\r\n";
 
 /// Every picture there is.
-pub fn pictures() -> Vec<Picture> {
+pub static PICTURES: LazyLock<Vec<Picture>> = LazyLock::new(paint);
+
+fn paint() -> Vec<Picture> {
     use Policy::{CloseFirst, CloseLater, CloseOnFin, NeverClose, Refuse, Reset};
     let reordered = Weather {
         delay_us: (10_000, 2000),
@@ -288,6 +291,10 @@ pub fn pictures() -> Vec<Picture> {
         (
             "long",
             scene(End::Fin, listener(CloseFirst).saying(0, 300_000)).asking(GET),
+        ),
+        (
+            "beyond-the-list",
+            scene(End::Fin, listener(CloseFirst).saying(0, 8_000_000)).asking(GET),
         ),
         (
             "ipv6",
