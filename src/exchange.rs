@@ -8,7 +8,7 @@ mod anomaly;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::clock::Stamp;
-use crate::tcp::StateSet;
+use crate::tcp::{State, StateSet};
 use crate::wire::{IcmpMessage, IpHeader, Options, Segment, SeqNumber};
 
 pub use anomaly::{Anomaly, AnomalyKind};
@@ -278,6 +278,16 @@ impl Exchange {
             anomalies: Vec::new(),
             elapsed_ns: 0,
         }
+    }
+
+    /// Whether an end is known to have sent its FIN.
+    pub fn has_closed(&self, end: End) -> bool {
+        use State::{Closing, FinWait1, FinWait2, LastAck};
+        let after = StateSet::from([FinWait1, FinWait2, Closing, LastAck]);
+        let of_end = self.states.iter().filter(|change| change.end == end);
+        of_end
+            .filter_map(|change| change.states.only())
+            .any(|state| after.contains(state))
     }
 
     /// The last claim about an end.

@@ -12,17 +12,17 @@ use std::process::{Command, Output};
 use clap::CommandFactory;
 use serde_json::Value;
 
-use tcpshake::cli::Cli;
+use tcpshake::cli::{self, Cli};
 use tcpshake::clock::Stamp;
 use tcpshake::exchange::{
-    Anomaly, AnomalyKind, Basis, Checksum, End, Exchange, IcmpRecord, PeerRecord, SegmentRecord,
-    StateChange,
+    Anomaly, AnomalyKind, Basis, Checksum, End, Exchange, IcmpRecord, Outcome, PeerRecord,
+    SegmentRecord, StateChange, Verdict,
 };
 use tcpshake::exit;
 use tcpshake::report::{Json, LocalInfo, Record, Report, Summary, TargetInfo};
 use tcpshake::session;
 use tcpshake::tcp::State;
-use tcpshake::wire::{IpFields, Packet, Segment};
+use tcpshake::wire::{IcmpMessage, IpFields, IpVersion, Packet, Segment};
 
 const MANUAL: &str = "man/tcpshake.1";
 const COLUMNS: usize = 80;
@@ -181,6 +181,192 @@ fn the_manual_page_and_the_help_list_every_exit_status_and_no_other() {
     let (_, line) = help.split_once("Exit status:").expect("the exit status");
     let listed = line.split_whitespace().filter_map(|word| word.parse().ok());
     assert_eq!(listed.collect::<BTreeSet<u8>>(), known);
+}
+
+#[test]
+fn the_manual_page_explains_every_end_and_no_other() {
+    let section = manual(".Ss Ends");
+    let explained = items(&section, "Cm ");
+    assert_eq!(explained, session::End::ALL.map(|end| end.word()));
+}
+
+#[test]
+fn the_manual_page_explains_every_verdict_and_no_other() {
+    let section = manual(".Ss Verdicts");
+    let explained = items(&section, "Cm ");
+    let (open, closed) = (Verdict::Open, Verdict::Closed);
+    let known = [open, closed, Verdict::Filtered, Verdict::Unreachable];
+    assert_eq!(explained, known.map(Verdict::word));
+}
+
+/// What the next one of them is, so that none can be forgotten here.
+fn next(outcome: Outcome) -> Option<Outcome> {
+    match outcome {
+        Outcome::InOrder => Some(Outcome::ResetByPeer),
+        Outcome::ResetByPeer => Some(Outcome::NoFin),
+        Outcome::NoFin => Some(Outcome::NoAck),
+        Outcome::NoAck => Some(Outcome::Aborted),
+        Outcome::Aborted => Some(Outcome::NotAttempted),
+        Outcome::NotAttempted => None,
+    }
+}
+
+#[test]
+fn the_manual_page_explains_every_outcome_and_no_other() {
+    let section = manual(".Ss The probe line");
+    let after = section
+        .iter()
+        .skip_while(|it| *it != ".It Va close.outcome");
+    let list: Vec<String> = after.take_while(|it| *it != ".El").cloned().collect();
+    let all = std::iter::successors(Some(Outcome::InOrder), |outcome| next(*outcome));
+    let known: Vec<&str> = all.map(Outcome::word).collect();
+    assert_eq!(items(&list, "Li "), known);
+}
+
+/// The reasons of probes that were not possible, each written where it is given.
+const NOT_POSSIBLE: [(&str, &str); 6] = [
+    ("name-not-found", "src/plan/target.rs"),
+    ("no-route", "src/plan/mod.rs"),
+    ("local-firewall", "src/run/probe.rs"),
+    ("not-sent", "src/run/probe.rs"),
+    ("no-source-port", "src/run/sources.rs"),
+    ("interrupted", "src/run/probe.rs"),
+];
+
+#[test]
+fn the_manual_page_names_every_reason_and_no_other() {
+    for (reason, file) in NOT_POSSIBLE {
+        assert!(read(file).contains(&format!("\"{reason}\"")), "{reason}");
+    }
+    let mut known = BTreeSet::from(["syn-ack", "syn", "reset", "no-response"]);
+    known.extend(NOT_POSSIBLE.map(|(reason, _)| reason));
+    let any = (0..=u8::MAX).flat_map(|icmp_type| (0..=u8::MAX).map(move |code| (icmp_type, code)));
+    for (icmp_type, code) in any {
+        let errors = [IpVersion::V4, IpVersion::V6].map(|version| IcmpMessage {
+            version,
+            icmp_type,
+            code,
+            checksum: 0,
+            rest: [0; 4],
+            body: Vec::new(),
+        });
+        // Those that may decide.
+        let decide = errors.iter().filter(|error| error.reports_loss());
+        known.extend(decide.map(IcmpMessage::reason));
+    }
+    let section = manual(".Ss Verdicts");
+    let words = section.iter().filter_map(|line| {
+        let word = line.strip_prefix(".It Li ").or(line.strip_prefix(".Li "));
+        word.and_then(|line| line.split_whitespace().next())
+    });
+    assert_eq!(words.collect::<BTreeSet<&str>>(), known);
+}
+
+/// What a shell makes of a command: up to a pipe or a redirection, quotes taken off.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for c in command.chars() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('\'' | '"', None) => quote = Some(c),
+            ('|' | '>', None) => break,
+            (' ', None) => words.push(String::new()),
+            (c, _) => words.iter_mut().last().expect("a word").push(c),
+        }
+    }
+    assert_eq!(quote, None, "{command}");
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Refuses what the program would refuse.
+fn parse(command: &str) {
+    if let Err(refusal) = cli::parse(words(command).into_iter().map(Into::into)) {
+        panic!("{command}: {refusal:?}");
+    }
+}
+
+#[test]
+fn the_commands_of_the_examples_can_be_typed() {
+    let text = manual(".Sh EXAMPLES").join("\n").replace("\\e", "\\");
+    let text = text.replace("\\\n", " ");
+    let starts = ["$ tcpshake ", ".Dl $ tcpshake "];
+    let typed = text.lines().filter_map(|line| {
+        let rest = starts.iter().find_map(|start| line.strip_prefix(start))?;
+        Some(format!("tcpshake {rest}"))
+    });
+    let typed: Vec<String> = typed.collect();
+    assert!(typed.len() > 12, "{typed:#?}");
+    for command in typed {
+        parse(&command);
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_can_be_typed() {
+    let blocks = blocks().concat();
+    let typed = blocks.lines().filter(|line| {
+        // Not the heads of ladders.
+        line.starts_with("tcpshake ") && !line.contains(" from ")
+    });
+    let mut count = 0;
+    for line in typed {
+        // What it does stands beside it.
+        let command = line.split_once("  ").map_or(line, |(command, _)| command);
+        let command = command
+            .split_once(" exit status")
+            .map_or(command, |it| it.0);
+        parse(command);
+        count += 1;
+    }
+    assert!(count > 5);
+}
+
+/// The states that stand in each line, as far as any do.
+fn states(lines: &str) -> Vec<Vec<&str>> {
+    let is_state = |word: &&str| {
+        let letters = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "-|".contains(c);
+        word.len() > 3 && word.starts_with(char::is_alphabetic) && word.chars().all(letters)
+    };
+    let lines = lines.lines();
+    let states = lines.map(|line| line.split_whitespace().filter(is_state).collect());
+    states
+        .filter(|states: &Vec<&str>| !states.is_empty())
+        .collect()
+}
+
+#[test]
+fn the_variations_of_the_diagrams_are_what_the_program_draws() {
+    let section = manual(".Ss State diagrams").join("\n");
+    for (heading, picture) in [
+        ("Merged:", "fin-merged"),
+        ("Half close:", "half"),
+        ("Passive close:", "passive"),
+        ("Simultaneous close:", "simultaneous"),
+        ("Simultaneous open:", "simultaneous-open"),
+        ("Refused,", "refused"),
+        ("reset later.", "reset"),
+    ] {
+        let (_, rest) = section.split_once(heading).expect(heading);
+        let rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+        let rungs = match heading {
+            "reset later." => rest.split_once("\n\n").map_or("", |(_, rest)| rest),
+            _ => rest,
+        };
+        let end = rungs
+            .find("\n\n")
+            .or(rungs.find("\n.Ed"))
+            .unwrap_or(rungs.len());
+        let explained = states(&rungs[..end]);
+        assert!(explained.len() > 1, "{heading}");
+        let picture = read(&format!("tests/pictures/{picture}.txt"));
+        let drawn = states(&picture);
+        let mut drawn = drawn.iter();
+        for rung in &explained {
+            assert!(drawn.any(|it| it == rung), "{heading} {rung:?}");
+        }
+    }
 }
 
 /// A record of which everything is known, or nothing.

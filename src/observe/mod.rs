@@ -66,6 +66,9 @@ const MOST_OF_A_KIND: u32 = 100;
 /// So many segments are kept; a peer that floods us fills no memory.
 const MOST_SEGMENTS: usize = 10_000;
 
+/// So many more that have SYN, FIN or RST: how it ended shows all the same.
+const MOST_CONTROLS: usize = 100;
+
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     change: usize,
@@ -180,7 +183,10 @@ impl Observer {
         checksum: Checksum,
     ) {
         self.note_options(t_ns, from, segment);
-        if self.exchange.segments.len() == MOST_SEGMENTS {
+        let flags = segment.flags;
+        let is_control = flags.syn() || flags.fin() || flags.rst();
+        let room = MOST_SEGMENTS + if is_control { MOST_CONTROLS } else { 0 };
+        if self.exchange.segments.len() >= room {
             let text = format!("only the first {MOST_SEGMENTS} segments are listed");
             return self.anomaly_once(AnomalyKind::SegmentsOmitted, t_ns, text);
         }

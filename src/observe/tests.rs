@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{MOST_OF_A_KIND, MOST_SEGMENTS, Observer, Subject};
+use super::{MOST_CONTROLS, MOST_OF_A_KIND, MOST_SEGMENTS, Observer, Subject};
 use crate::clock::{Stamp, Time};
 use crate::exchange::{Basis, Checksum, End, Exchange, Flow, Outcome, Verdict};
 use crate::link::{Direction, Frame};
@@ -244,10 +244,10 @@ fn a_redirect_on_the_way_leaves_the_verdict_to_the_answer() {
 }
 
 #[test]
-fn ten_thousand_repeats_fill_no_memory() {
-    let repeats = vec!["< S. 0 ack 1"; 10_000];
+fn endless_repeats_fill_no_memory() {
+    let repeats = vec!["< S. 0 ack 1"; 11_000];
     let exchange = after_handshake(&repeats);
-    assert_eq!(exchange.segments.len(), MOST_SEGMENTS);
+    assert_eq!(exchange.segments.len(), MOST_SEGMENTS + MOST_CONTROLS);
     let repeats = ids(&exchange)
         .iter()
         .filter(|id| **id == "syn-ack-repeated")
@@ -255,6 +255,17 @@ fn ten_thousand_repeats_fill_no_memory() {
     assert_eq!(repeats, MOST_OF_A_KIND as usize);
     assert_eq!(exchange.anomalies.len(), repeats + 1);
     assert!(exchange.states.len() < 10);
+}
+
+#[test]
+fn how_it_ended_is_listed_whatever_came_before() {
+    let acks = vec!["< . 1 ack 1"; 11_000];
+    let end = ["> F. 1 ack 1", "< F. 1 ack 2", "> . 2 ack 2"];
+    let exchange = after_handshake(&[&acks[..], &end].concat());
+    assert_eq!(exchange.segments.len(), MOST_SEGMENTS + 2);
+    assert!(exchange.segments[MOST_SEGMENTS].segment.flags.fin());
+    let closed = exchange.last_state(End::Peer).unwrap();
+    assert_eq!(closed.segment, MOST_SEGMENTS + 1);
 }
 
 // What follows from a lost, late or doubtful segment of the peer.

@@ -22,7 +22,8 @@ impl Observer {
         };
         self.exchange.data.sent = sent.max(from + len);
         if from < sent {
-            let text = format!("data of ours ({len} bytes from {from}) was sent again");
+            // As the ladder counts: the SYN is number 0.
+            let text = format!("data of ours (seq {} len {len}) was sent again", from + 1);
             self.anomaly(AnomalyKind::DataRetransmitted, t_ns, text);
         }
         self.note_probe(t_ns, segment);
@@ -50,11 +51,13 @@ impl Observer {
         } else if beyond > 0 {
             self.note_beyond_window(t_ns, beyond);
         } else if self.received.as_ref() == Some(&before) {
-            let text = format!("data of the peer ({len} bytes from {from}) came again");
+            let text = format!("data of the peer (seq {} len {len}) came again", from + 1);
             self.anomaly(AnomalyKind::DataRepeated, t_ns, text);
         } else if fresh == 0 {
-            let text =
-                format!("data of the peer ({len} bytes from {from}) came before what it follows");
+            let text = format!(
+                "data of the peer (seq {} len {len}) came before what it follows",
+                from + 1
+            );
             self.anomaly(AnomalyKind::OutOfOrder, t_ns, text);
         }
         if !before.is_closed() {

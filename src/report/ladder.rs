@@ -1,17 +1,21 @@
 //! The ladder: one connection, for people, in 80 columns.
 
+mod fold;
+mod words;
+
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 use crate::exchange::{
-    Anomaly, End, Exchange, IcmpPacket, Outcome, PeerRecord, SegmentRecord, StateChange,
+    Anomaly, AnomalyKind, DataRecord, End, Exchange, IcmpPacket, Outcome, PeerRecord, StateChange,
 };
 use crate::tcp::{State, StateSet};
-use crate::wire::{SeqNumber, TcpOption};
 
 use super::fields::{self, Group, Numbers};
 use super::verdict::sentence;
-use super::{Record, Report, Style, Summary, printable};
+use super::{Record, Report, Style, Summary, millis, printable};
+use fold::Rung;
 
 /// Columns of a line.
 pub(super) const WIDTH: usize = 80;
@@ -78,32 +82,31 @@ impl<W: Write> Ladder<W> {
     fn rungs(&mut self, exchange: &Exchange) -> io::Result<()> {
         let head = format!("{:>8}  {:LOCAL$} {:41} {}", "ms", "local", "", "peer");
         writeln!(self.out, "{}", self.style.faint(head))?;
+        let rungs = match self.verbose {
+            true => (0..exchange.segments.len()).map(Rung::One).collect(),
+            false => fold::rungs(exchange),
+        };
         let mut errors = exchange.icmp_packets.iter().peekable();
-        for (index, segment) in exchange.segments.iter().enumerate() {
-            while let Some(error) = errors.next_if(|error| error.t_ns < segment.t_ns) {
-                self.icmp(error, exchange)?;
+        let mut told = 0;
+        for rung in rungs {
+            match rung {
+                Rung::One(index) => {
+                    let before = exchange.segments[index].t_ns;
+                    while let Some(error) = errors.next_if(|error| error.t_ns < before) {
+                        self.icmp(error, exchange)?;
+                    }
+                    self.segment(told..=index, exchange)?;
+                    told = index + 1;
+                }
+                Rung::Folded(range) => {
+                    let line = format!("{:>8}  {}", "...", fold::told(&exchange.segments[range]));
+                    writeln!(self.out, "{}", self.style.faint(line))?;
+                }
             }
-            let local =
-                change_at(exchange, index, End::Local).map_or(String::new(), |c| short(c.states));
-            let peer =
-                change_at(exchange, index, End::Peer).map_or(String::new(), |c| short(c.states));
-            let text = describe(segment, exchange);
-            let middle = match segment.from {
-                End::Local => format!("{text:SEGMENT$} {}", self.style.arrow_out()),
-                End::Peer => format!("{} {text:SEGMENT$}", self.style.arrow_in()),
-            };
-            let line = format!(
-                "{}  {} {middle} {}",
-                time(segment.t_ns),
-                self.style.local(format_args!("{local:LOCAL$}")),
-                self.style.peer(peer)
-            );
-            writeln!(self.out, "{}", line.trim_end())?;
-            if self.verbose {
-                let numbers = Numbers::of(exchange, segment.from);
-                self.fields(&fields::segment(segment, numbers), INDENT)?;
-                writeln!(self.out)?;
-            }
+        }
+        let omitted = |anomaly: &Anomaly| anomaly.id == AnomalyKind::SegmentsOmitted.id();
+        if exchange.anomalies.iter().any(omitted) {
+            self.omitted(exchange)?;
         }
         for error in errors {
             self.icmp(error, exchange)?;
@@ -112,6 +115,50 @@ impl<W: Write> Ladder<W> {
             return Ok(());
         }
         writeln!(self.out)
+    }
+
+    /// A line for the segments that are not listed, with what they came to.
+    fn omitted(&mut self, exchange: &Exchange) -> io::Result<()> {
+        let listed = exchange.segments.last().map_or(0, |segment| segment.t_ns);
+        let state = |end| match exchange.last_state(end) {
+            Some(change) if change.t_ns > listed => short(change.states),
+            _ => String::new(),
+        };
+        let line = format!(
+            "{:>8}  {} {:41} {}",
+            "...",
+            self.style
+                .local(format_args!("{:LOCAL$}", state(End::Local))),
+            "more segments, which are not listed",
+            self.style.peer(state(End::Peer))
+        );
+        writeln!(self.out, "{}", line.trim_end())
+    }
+
+    /// The last of these segments, with what all of them have changed.
+    fn segment(&mut self, range: RangeInclusive<usize>, exchange: &Exchange) -> io::Result<()> {
+        let segment = &exchange.segments[*range.end()];
+        let state =
+            |end| change_in(exchange, &range, end).map_or(String::new(), |c| short(c.states));
+        let (local, peer) = (state(End::Local), state(End::Peer));
+        let text = words::describe(segment, exchange);
+        let middle = match segment.from {
+            End::Local => format!("{text:SEGMENT$} {}", self.style.arrow_out()),
+            End::Peer => format!("{} {text:SEGMENT$}", self.style.arrow_in()),
+        };
+        let line = format!(
+            "{}  {} {middle} {}",
+            time(segment.t_ns),
+            self.style.local(format_args!("{local:LOCAL$}")),
+            self.style.peer(peer)
+        );
+        writeln!(self.out, "{}", line.trim_end())?;
+        if self.verbose {
+            let numbers = Numbers::of(exchange, segment.from);
+            self.fields(&fields::segment(segment, numbers), INDENT)?;
+            writeln!(self.out)?;
+        }
+        Ok(())
     }
 
     /// A rung for an ICMP error, which only its fields make worth one.
@@ -209,6 +256,9 @@ impl<W: Write> Report for Ladder<W> {
                 writeln!(self.out, "{line}")?;
             }
         }
+        if let Some(line) = data(&record.exchange.data) {
+            writeln!(self.out, "{line}")?;
+        }
         self.notes(record)?;
         self.out.flush()
     }
@@ -270,21 +320,26 @@ fn wrap(text: &str, indent: &str) -> Vec<String> {
     .collect()
 }
 
-/// Milliseconds, right-aligned; fewer decimals where they would not fit.
+/// Milliseconds, right-aligned; fewer decimals where they would not fit, seconds after a day.
 fn time(t_ns: i64) -> String {
     let ms = t_ns as f64 / 1e6;
     match ms {
-        _ if ms < 10_000.0 => format!("{ms:8.3}"),
-        _ => format!("{ms:8.0}"),
+        _ if ms < 9_999.999 => format!("{ms:8.3}"),
+        _ if ms < 99_999_999.0 => format!("{ms:8.0}"),
+        _ => format!("{:6.0} s", ms / 1e3),
     }
 }
 
-fn change_at(exchange: &Exchange, segment: usize, end: End) -> Option<&StateChange> {
-    exchange
-        .states
-        .iter()
-        .rev()
-        .find(|change| change.segment == segment && change.end == end)
+/// The last change that these segments show. What those beyond the list show has only the last of
+/// the list to refer to, and comes later than that.
+fn change_in<'a>(
+    exchange: &'a Exchange,
+    range: &RangeInclusive<usize>,
+    end: End,
+) -> Option<&'a StateChange> {
+    let by = exchange.segments[*range.end()].t_ns;
+    let mut changes = exchange.states.iter().rev();
+    changes.find(|it| it.end == end && range.contains(&it.segment) && it.t_ns <= by)
 }
 
 /// One state in full, two in short, of more the one it is heading for, with a question mark.
@@ -299,10 +354,12 @@ fn short(states: StateSet) -> String {
     }
     // Before the SYN-ACK nothing is known but what we hope for.
     let hoped = states.contains(State::Listen) && !states.contains(State::Established);
+    // Ends cross seldom: whoever may be in CLOSE-WAIT is heading for that.
+    let crossed = |state: &State| *state == State::Closing && states.contains(State::CloseWait);
     let heading = if hoped {
         Some(State::Listen)
     } else {
-        states.iter().last()
+        states.iter().filter(|state| !crossed(state)).last()
     };
     heading.map_or(String::new(), |state| format!("{} ?", state.name()))
 }
@@ -316,60 +373,6 @@ fn abbreviated(state: State) -> &'static str {
         State::CloseWait => "CLOSE-W",
         State::TimeWait => "TIME-W",
         other => other.name(),
-    }
-}
-
-/// Flags, numbers relative to the ISNs, and the options of SYNs, as far as they fit.
-fn describe(record: &SegmentRecord, exchange: &Exchange) -> String {
-    let handshake = &exchange.handshake;
-    let (own, other) = match record.from {
-        End::Local => (handshake.isn, handshake.peer_isn),
-        End::Peer => (handshake.peer_isn, handshake.isn),
-    };
-    let segment = &record.segment;
-    let flags = segment.flags;
-    let relative = |number: SeqNumber, isn: Option<SeqNumber>| match isn {
-        Some(isn) => number.diff(isn).to_string(),
-        None => number.to_string(),
-    };
-    let seq = relative(segment.seq, own);
-    let mut text = format!("{:3}", flags.to_string());
-    if flags.syn() {
-        text += &format!(" seq {seq} ({})", segment.seq);
-    } else if record.len > 0 {
-        text += &format!(" seq {seq} len {}", record.len);
-    } else if flags.fin() || flags.rst() {
-        text += &format!(" seq {seq}");
-    }
-    if flags.ack() {
-        text += &format!(" ack {}", relative(segment.ack, other));
-    }
-    if flags.syn() {
-        let options: Vec<String> = segment.options.iter().filter_map(named).collect();
-        append_fitting(&mut text, &options);
-    }
-    text
-}
-
-fn named(option: &TcpOption) -> Option<String> {
-    match option {
-        TcpOption::Nop | TcpOption::End { .. } => None,
-        other => Some(other.to_string()),
-    }
-}
-
-/// Appends the words that fit into a segment's columns, and dots for the rest.
-fn append_fitting(text: &mut String, words: &[String]) {
-    const DOTS: &str = " ...";
-    for (index, word) in words.iter().enumerate() {
-        let is_last = index + 1 == words.len();
-        let room = SEGMENT.saturating_sub(text.len() + if is_last { 0 } else { DOTS.len() });
-        if word.len() + 1 > room {
-            text.push_str(DOTS);
-            return;
-        }
-        text.push(' ');
-        text.push_str(word);
     }
 }
 
@@ -405,6 +408,20 @@ fn offer(peer: &PeerRecord, exchange: &Exchange) -> String {
         return format!("peer: RST with {}", parts[0]);
     }
     format!("peer: {}", parts.join(", "))
+}
+
+/// What was said, if anything was.
+fn data(data: &DataRecord) -> Option<String> {
+    let first = data.first_byte_ns.map_or(String::new(), |ns| {
+        format!(", the first after {}", millis(ns.unsigned_abs()))
+    });
+    let said = data.sent + data.received > 0;
+    said.then(|| {
+        format!(
+            "data: {} bytes sent, {} received{first}",
+            data.sent, data.received
+        )
+    })
 }
 
 /// Stacks start at one of these.

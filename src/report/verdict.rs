@@ -1,6 +1,7 @@
 //! The verdict in a sentence.
 
-use crate::exchange::{Exchange, IcmpRecord, Outcome, Verdict};
+use crate::exchange::{End as Side, Exchange, IcmpRecord, Outcome, Verdict};
+use crate::session::End;
 
 use super::{Record, millis};
 
@@ -76,15 +77,22 @@ fn silence(exchange: &Exchange) -> String {
 }
 
 fn ending(record: &Record) -> &'static str {
+    let closed = record.exchange.has_closed(Side::Local);
+    let resets = matches!(record.requested, End::Rst | End::SynRst | End::None);
     match record.exchange.close.outcome {
         Outcome::InOrder => "closed in order",
         Outcome::ResetByPeer => "but the peer reset the connection",
         Outcome::NoFin if record.stopped => "stopped early, before the peer's FIN",
+        Outcome::NoAck if record.stopped && !closed => {
+            "stopped early, before the peer's ACK of our data"
+        }
         Outcome::NoAck if record.stopped => "stopped early, before the peer's ACK of our FIN",
         Outcome::NoFin if record.exchange.close.first.is_none() => "but the peer never closed",
         Outcome::NoFin => "but the peer acknowledged our FIN and never sent its own",
+        Outcome::NoAck if !closed => "but the peer never acknowledged our data",
         Outcome::NoAck => "but the peer never acknowledged our FIN",
         Outcome::Aborted if record.stopped => "stopped early and reset by us",
+        Outcome::Aborted if !resets => "but the peer took no more of our data",
         Outcome::Aborted => "reset by us as asked",
         Outcome::NotAttempted => "not closed",
     }

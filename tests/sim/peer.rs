@@ -101,7 +101,7 @@ impl Listener {
         if random.percent(50) {
             options.push(TcpOption::SackPermitted);
         }
-        let mut connection = Connection::new(Config {
+        let config = Config {
             local_port: 80,
             remote_port: 0,
             iss,
@@ -109,22 +109,42 @@ impl Listener {
             options: Options::from(options).padded(),
             syn_flags: Flags::default(),
             schedule,
-        });
+        };
+        let pause = Duration::from_millis(1 + random.below(300));
+        let (banner, reply) = (
+            random.pick(&[0, 0, 11, 3000, 30_000]),
+            random.pick(&[0, 1, 5000]),
+        );
+        Listener::with(policy, config, pause).saying(banner, reply)
+    }
+
+    /// With everything chosen; its application says nothing.
+    pub fn with(policy: Policy, config: Config, pause: Duration) -> Listener {
+        let mut connection = Connection::new(config);
         if policy != Policy::Refuse {
             connection.listen();
         }
         Listener {
             connection,
             policy,
-            pause: Duration::from_millis(1 + random.below(300)),
+            pause,
             tasks: Vec::new(),
-            banner: random.pick(&[0, 0, 11, 3000, 30_000]),
-            reply: random.pick(&[0, 1, 5000]),
+            banner: 0,
+            reply: 0,
             unasked: None,
             said: Vec::new(),
             closed: false,
             outbox: VecDeque::new(),
             moves: 0,
+        }
+    }
+
+    /// So many bytes at once, and so many when it is asked.
+    pub fn saying(self, banner: usize, reply: usize) -> Listener {
+        Listener {
+            banner,
+            reply,
+            ..self
         }
     }
 
