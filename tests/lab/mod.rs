@@ -92,7 +92,8 @@ fn start_again_inside(test: &str) {
         "--nocapture",
         "--test-threads=1",
     ];
-    let finished = Running::start(&mut command_inside(&arguments)).finish_within(WHOLE_TEST);
+    let finished =
+        Running::start(&mut command_inside(&arguments), Vec::new()).finish_within(WHOLE_TEST);
     print!("{}", finished.stdout);
     eprint!("{}", finished.stderr);
     assert!(
