@@ -96,6 +96,11 @@ impl Case {
         }
     }
 
+    /// Longer than smoltcp ever takes to get through what it has to send.
+    fn waits_long(self) -> Case {
+        self.waits("5s", "0")
+    }
+
     fn holds(self, hold: &'static str) -> Case {
         Case { hold, ..self }
     }
@@ -271,6 +276,7 @@ fn when_smoltcp_answers_a_request_and_closes() {
         let answering = |end, count| {
             case(end, App::Answering(count), CLOSED_FIRST)
                 .asks(18)
+                .waits_long()
                 .holds("30s")
                 .shows(waves)
                 .peer_first()
@@ -299,7 +305,15 @@ fn when_smoltcp_answers_a_request_and_closes() {
         }
         show(&[
             answering("fin", 30_000).with(&["--window", "2000", "--wscale=none"]),
-            answering("fin", 30_000).with(&["--mss", "100"]),
+            // Few enough for the queue of smoltcp's raw socket.
+            answering("fin", 8000).with(&["--mss", "100"]),
+            Case {
+                settings: Settings {
+                    timestamps: true,
+                    ..Settings::default()
+                },
+                ..answering("fin", 30_000)
+            },
         ]);
     });
 }
@@ -310,13 +324,16 @@ fn when_smoltcp_answers_a_request_and_stays() {
         let replying = |end, count| {
             case(end, App::Replying(count), SERVED)
                 .asks(18)
+                .waits_long()
                 .holds("500ms")
                 .shows("SYN-RECEIVED CLOSE-WAIT LAST-ACK")
         };
         let unanswered = |end, count| Case {
             states: RESET,
             shown: "SYN-RECEIVED",
-            ..replying(end, count).fails("no-fin", None)
+            ..replying(end, count)
+                .waits("500ms", "0")
+                .fails("no-fin", None)
         };
         for count in [5, 150_000] {
             show(&[
@@ -341,11 +358,12 @@ fn when_smoltcp_closes_while_we_have_something_to_say() {
         let hasty = |end| {
             case(end, App::Hasty, CLOSED_FIRST)
                 .asks(40_000)
+                .waits_long()
                 .holds("30s")
                 .shows("SYN-RECEIVED FIN-WAIT-1 TIME-WAIT")
                 .peer_first()
         };
-        let crossing = |end| case(end, App::Crossing, CROSSED).asks(40_000);
+        let crossing = |end| case(end, App::Crossing, CROSSED).asks(40_000).waits_long();
         show(&[
             hasty("fin"),
             hasty("passive"),
@@ -364,6 +382,7 @@ fn a_request_larger_than_the_room_of_smoltcp_waits_for_it() {
         let into_room = |app, room| {
             case("fin", app, SERVED)
                 .asks(60_000)
+                .waits_long()
                 .holds("500ms")
                 .shows("SYN-RECEIVED CLOSE-WAIT LAST-ACK")
                 .into_room(room)
@@ -372,7 +391,7 @@ fn a_request_larger_than_the_room_of_smoltcp_waits_for_it() {
             into_room(App::Replying(5), 4096),
             into_room(App::Replying(5), 1000),
             // The window closes again and again, and our probes find it open.
-            into_room(App::Sipping(5), 8192).waits("50ms", "4"),
+            into_room(App::Sipping(5), 8192).waits("50ms", "6"),
         ]);
     });
 }
