@@ -8,9 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use nginx::{Nginx, PORT, length_of_answer};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use lab::{Namespace, PEER_V4, PEER_V6, Pair, Running, TcpState, in_lab, tcpshake};
+use lab::{KernelSocket, Namespace, PEER_V4, PEER_V6, Pair, Running, TcpState, in_lab, tcpshake};
 use lab::{stay_on_one_processor, wait_until};
 use stage::{Story, never_repeats};
 
@@ -213,9 +214,13 @@ fn a_hundred_million_bytes_pass_in_bounded_memory() {
         let Pair { client, peer } = Pair::new();
         let _nginx = Nginx::serve(&peer, "large", &[SIZE]);
         let request = get("1.1", SIZE).replace("keep-alive", "close");
-        for capabilities in [None, Some(&["net_raw"][..])] {
-            let length = length_of_answer(&client, PEER_V4, &request);
-            let target = SocketAddr::new(PEER_V4, PORT).to_string();
+        for (host, capabilities) in [
+            (PEER_V4, None),
+            (PEER_V6, None),
+            (PEER_V4, Some(&["net_raw"][..])),
+        ] {
+            let length = length_of_answer(&client, host, &request);
+            let target = SocketAddr::new(host, PORT).to_string();
             let request = escaped(&request);
             let mut program = tcpshake(&client, &["--json", "--send", &request, &target]);
             if let Some(capabilities) = capabilities {
@@ -232,6 +237,47 @@ fn a_hundred_million_bytes_pass_in_bounded_memory() {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("what the programs used");
         let most = usage.max_rss() * 1024;
         assert!(most < MOST_MEMORY, "{most} bytes");
+    });
+}
+
+#[test]
+fn an_answer_that_is_cut_short_leaves_nothing_open() {
+    // Far more than can pass in the time.
+    const SIZE: u64 = 1 << 40;
+    in_lab(|| {
+        let Pair { client, peer } = Pair::new();
+        let _nginx = Nginx::serve(&peer, "endless", &[SIZE]);
+        let request = escaped(&get("1.1", SIZE));
+        for host in [PEER_V4, PEER_V6] {
+            for deadline in ["200ms", "1h"] {
+                let target = SocketAddr::new(host, PORT).to_string();
+                let ask = [
+                    "--json",
+                    "--send",
+                    &request,
+                    "--deadline",
+                    deadline,
+                    &target,
+                ];
+                let running = tcpshake(&client, &ask).spawn();
+                if deadline == "1h" {
+                    wait_until("the answer comes", || {
+                        let sockets = peer.tcp_sockets();
+                        let open = |socket: &KernelSocket| socket.state == "ESTABLISHED";
+                        sockets.iter().any(open).then_some(())
+                    });
+                    running.signal(Signal::SIGINT);
+                }
+                let story = Story::of(&running.finish());
+                nothing_is_open(&peer);
+                assert_eq!(story.at("verdict"), "open", "{:#}", story.json);
+                assert_eq!(story.at("close.outcome"), "aborted", "{:#}", story.json);
+                assert_eq!(story.at("close.first"), &Value::Null, "{:#}", story.json);
+                assert_eq!(story.at("kernel_rst"), 0, "{:#}", story.json);
+                assert!(story.our_reset().is_some(), "{:#}", story.json);
+                assert!(story.last_claim().allows("CLOSED"), "{:#}", story.json);
+            }
+        }
     });
 }
 
