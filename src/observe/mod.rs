@@ -187,7 +187,9 @@ impl Observer {
         let is_control = flags.syn() || flags.fin() || flags.rst();
         let room = MOST_SEGMENTS + if is_control { MOST_CONTROLS } else { 0 };
         if self.exchange.segments.len() >= room {
-            let text = format!("only the first {MOST_SEGMENTS} segments are listed");
+            let text = format!(
+                "only the first {MOST_SEGMENTS} segments are listed, then SYN, FIN and RST"
+            );
             return self.anomaly_once(AnomalyKind::SegmentsOmitted, t_ns, text);
         }
         let len = segment.payload.len();

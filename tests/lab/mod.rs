@@ -26,6 +26,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
 pub use capture::{Capture, Captured, Recording, send_frame};
 pub use kernel::{KernelSocket, TcpState};
 pub use namespace::Namespace;
@@ -92,7 +95,8 @@ fn start_again_inside(test: &str) {
         "--nocapture",
         "--test-threads=1",
     ];
-    let finished = Running::start(&mut command_inside(&arguments)).finish_within(WHOLE_TEST);
+    let finished =
+        Running::start(&mut command_inside(&arguments), Vec::new()).finish_within(WHOLE_TEST);
     print!("{}", finished.stdout);
     eprint!("{}", finished.stderr);
     assert!(
@@ -145,6 +149,18 @@ fn command_inside(arguments: &[impl AsRef<OsStr>]) -> Command {
         .env("PATH", format!("{path}:/usr/sbin:/sbin"))
         .stdin(Stdio::null());
     command
+}
+
+/// Has this thread, and all that it starts from now on, run on one processor. A cable hands frames
+/// on wherever they were sent, so that on two processors one may overtake another.
+pub fn stay_on_one_processor() {
+    let this = Pid::from_raw(0);
+    let allowed = sched_getaffinity(this).expect("the processors");
+    let is_allowed = |number: &usize| allowed.is_set(*number).unwrap_or(false);
+    let first = (0..CpuSet::count()).find(is_allowed);
+    let mut only = CpuSet::new();
+    only.set(first.expect("a processor")).expect("room for it");
+    sched_setaffinity(this, &only).expect("an affinity");
 }
 
 /// Waits until `condition` gives a value. For what the kernel does without telling anyone.

@@ -1,6 +1,7 @@
 //! Programs under a deadline, tcpshake above all.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio};
@@ -63,18 +64,23 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it in the namespace of the calling thread.
-    pub fn start(command: &mut Command) -> Running {
+    /// Starts it in the namespace of the calling thread. If its standard input is a pipe, it finds
+    /// `input` there.
+    pub fn start(command: &mut Command, input: Vec<u8>) -> Running {
         let started = Instant::now();
         let child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
-        let child = child.unwrap_or_else(|error| {
+        let mut child = child.unwrap_or_else(|error| {
             let program = command.get_program().display();
             panic!("cannot start {program}: {error}; tests/run installs what the tests need")
         });
         let pid = Pid::from_raw(child.id().cast_signed());
+        if let Some(mut stdin) = child.stdin.take() {
+            // It may end without having read everything.
+            thread::spawn(move || stdin.write_all(&input));
+        }
         let (ended, end) = mpsc::channel();
         thread::spawn(move || {
             let output = child.wait_with_output().expect("its output");
@@ -124,6 +130,7 @@ pub struct Program<'a> {
     capabilities: Option<String>,
     environment: Vec<(String, String)>,
     hosts: Option<String>,
+    input: Vec<u8>,
 }
 
 /// `tcpshake ARGUMENTS` on `host`.
@@ -141,6 +148,7 @@ pub fn program<'a>(host: &'a Namespace, program: &'a str, arguments: &[&str]) ->
         capabilities: None,
         environment: Vec::new(),
         hosts: None,
+        input: Vec::new(),
     }
 }
 
@@ -165,6 +173,12 @@ impl Program<'_> {
         self
     }
 
+    /// With these bytes at its standard input, which is empty otherwise.
+    pub fn input(mut self, bytes: &[u8]) -> Self {
+        self.input = bytes.to_vec();
+        self
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -177,10 +191,10 @@ impl Program<'_> {
     pub fn spawn(self) -> Running {
         let mut command = self.command();
         self.host.run(|| {
-            if let Some(lines) = &self.hosts {
-                resolve_by(lines);
+            if let Some(lines) = self.hosts {
+                resolve_by(&lines);
             }
-            Running::start(&mut command)
+            Running::start(&mut command, self.input)
         })
     }
 
@@ -196,7 +210,10 @@ impl Program<'_> {
                 command
             }
         };
-        command.args(&self.arguments).stdin(Stdio::null());
+        command.args(&self.arguments).stdin(match self.input[..] {
+            [] => Stdio::null(),
+            _ => Stdio::piped(),
+        });
         command
             .env("LC_ALL", "C.UTF-8")
             .envs(self.environment.iter().cloned());

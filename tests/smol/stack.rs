@@ -5,7 +5,7 @@ use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr};
 
-use super::app::App;
+use super::app::{App, Talk};
 use super::line::Line;
 use super::{SMOL_V4, SMOL_V6};
 use crate::lab::Segment;
@@ -56,6 +56,7 @@ pub struct Stack {
 
 struct Served {
     app: App,
+    talk: Talk,
     socket: SocketHandle,
     record: Record,
 }
@@ -89,6 +90,7 @@ impl Stack {
         socket.listen(port).expect("a socket that is closed");
         self.served.push(Served {
             app,
+            talk: Talk::default(),
             socket: self.sockets.add(socket),
             record: Record {
                 states: vec![State::Listen.to_string()],
@@ -129,7 +131,7 @@ impl Stack {
         for (port, served) in served.filter(|(_, served)| which(served.app)) {
             let socket = self.sockets.get_mut::<Socket>(served.socket);
             let coming = coming.filter(|segment| segment.destination.port() == port);
-            served.app.act(socket, coming);
+            served.app.act(socket, coming, &mut served.talk);
             served.follow(socket);
         }
     }

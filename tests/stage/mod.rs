@@ -23,7 +23,7 @@ use crate::lab::{End, Namespace, Running, TcpState, lay_wire, tcpshake};
 pub use app::{App, POURED, Server};
 pub use counter::counter;
 pub use story::{Claim, Story};
-pub use visit::{look, visit, visit_to};
+pub use visit::{look, never_repeats, visit, visit_to};
 
 const CLIENT: [&str; 2] = ["10.1.0.2", "fd01::2"];
 const PEER: [&str; 2] = ["10.2.0.2", "fd02::2"];

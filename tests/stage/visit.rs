@@ -68,7 +68,7 @@ fn run(
 }
 
 /// A kernel sends again when our program has to wait some milliseconds for a processor.
-fn never_repeats(peer: &Namespace) {
+pub fn never_repeats(peer: &Namespace) {
     peer.sysctl("net/ipv4/tcp_early_retrans", "0");
     // Before Linux 6.11 the least time-out is 200 ms.
     let _ = peer.try_sysctl("net/ipv4/tcp_rto_min_us", "5000000");
