@@ -25,8 +25,9 @@ impl Observer {
             // As the ladder counts: the SYN is number 0.
             let text = format!("data of ours (seq {} len {len}) was sent again", from + 1);
             self.anomaly(AnomalyKind::DataRetransmitted, t_ns, text);
+        } else {
+            self.note_probe(t_ns, segment);
         }
-        self.note_probe(t_ns, segment);
     }
 
     /// Returns the number of the peer's FIN when it is taken with this segment: nothing before it
