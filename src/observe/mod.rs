@@ -215,6 +215,7 @@ impl Observer {
         if !flags.rst() {
             let shift = self.window_shift(End::Local, segment);
             self.our_window = u32::from(segment.window) << shift;
+            self.ends.local_offers(self.our_window);
         }
         self.our_text_leaves(t_ns, segment);
         if flags.fin() {
@@ -363,7 +364,7 @@ impl Observer {
         let Some(syn) = &self.our_syn else { return };
         let agreed = Negotiated::from_syns(syn, syn_ack);
         self.ends
-            .peer_sends_at_most(agreed.most_text(agreed.opener));
+            .peer_sends_at_most(agreed.most_text(agreed.opener), self.our_window);
         self.negotiated = Some(agreed);
     }
 
