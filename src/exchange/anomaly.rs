@@ -57,7 +57,7 @@ kinds! {
     WrongAck "wrong-ack" "The answer to our SYN acknowledges something else.",
     IsnChanged "isn-changed" "A second SYN of the peer has another initial sequence number.",
     UnexpectedSegment "unexpected-segment" "A segment answers no SYN, while ours is unanswered.",
-    LateAnswer "late-answer" "A segment came after a verdict other than open.",
+    LateAnswer "late-answer" "A segment came after a verdict other than open, or a SYN-ACK after our RST.",
     OutOfWindow "out-of-window" "A segment of the peer lies outside what either end can have sent.",
     RstIgnored "rst-ignored" "A RST has not the number that we expect (RFC 5961).",
     RstTtl "rst-ttl" "The TTL of a RST differs from that of the peer's other segments.",
