@@ -118,10 +118,20 @@ impl Stage {
 
     /// From now on the router loses these segments to and from a port of the peer, and no others.
     pub fn lose(&self, port: u16, lost: &[Lost]) {
-        let rules: String = lost
+        let rules = lost
             .iter()
-            .map(|Lost(rule)| format!("{} drop\n", rule.replace("PORT", &port.to_string())))
-            .collect();
+            .map(|Lost(rule)| rule.replace("PORT", &port.to_string()));
+        self.drop(port, &rules.collect::<Vec<_>>());
+    }
+
+    /// The same, of each hundred so many, either way.
+    pub fn lose_some(&self, port: u16, percent: u32) {
+        let rule = |end| format!("tcp {end} {port} numgen random mod 100 < {percent}");
+        self.drop(port, &["dport", "sport"].map(rule));
+    }
+
+    fn drop(&self, port: u16, rules: &[String]) {
+        let rules: String = rules.iter().map(|rule| format!("{rule} drop\n")).collect();
         self.router.nft(&format!(
             "table inet port{port} {{}}
              delete table inet port{port}
