@@ -91,7 +91,13 @@ fn frames_and_the_anomalies_they_cause() {
             &["syn-retransmitted", "late-answer"],
         ),
         (
-            &["> S 0", "> S 0", "< S. 0 ack 1", "> . 1 ack 1", "< S. 5 ack 1"],
+            &[
+                "> S 0",
+                "> S 0",
+                "< S. 0 ack 1",
+                "> . 1 ack 1",
+                "< S. 5 ack 1",
+            ],
             &["syn-retransmitted", "isn-changed"],
         ),
         (
@@ -478,7 +484,8 @@ impl Watched {
     fn look(&mut self) {
         while let Some(sent) = self.connection.poll_transmit() {
             let stamp = Stamp(self.now.0);
-            self.observer.observe(stamp, &subject(End::Local, sent.segment));
+            self.observer
+                .observe(stamp, &subject(End::Local, sent.segment));
         }
         let state = self.connection.state();
         let over = self.observer.exchange.verdict == Some(Verdict::Closed);
