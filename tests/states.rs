@@ -1,121 +1,14 @@
 //! The states that the program claims of its peer are those of the peer's kernel, at every step.
 //!
-//! Each step freezes a connection, by an application that waits or by losing segments on the way,
-//! our final RST included. So the peer's kernel stays where it is, and is asked. A second run of
-//! the same step lets the RST through.
+//! Connections without data; `states_data` has those with it.
 
 mod lab;
 mod stage;
 
-use nix::sys::signal::Signal;
-
-use lab::{Running, TcpState, in_lab};
+use lab::in_lab;
 use stage::{
-    Act, App, Family, Lost, OUR_ACK, OUR_FIN, OUR_LATER_ACKS, OUR_RST, OUR_SYN, PEER_ACK,
-    PEER_DATA, SYN_ACK, Stage, Story,
+    App, OUR_ACK, OUR_FIN, OUR_LATER_ACKS, OUR_SYN, PEER_ACK, PEER_DATA, SYN_ACK, at, show,
 };
-
-/// One step of a connection.
-#[derive(Clone, Copy)]
-struct Step {
-    /// Where the peer's kernel stands, before our RST if we send one.
-    kernel: TcpState,
-    /// What is claimed of the peer at that moment.
-    claim: &'static str,
-    /// Where the peer's kernel ends.
-    at_last: TcpState,
-    end: &'static str,
-    app: App,
-    lost: &'static [Lost],
-    /// The user stops the program there.
-    interrupted: bool,
-}
-
-/// The peer's kernel stands at `kernel`, and `claim` is claimed of it.
-fn at(kernel: TcpState, claim: &'static str) -> Step {
-    Step {
-        kernel,
-        claim,
-        at_last: "CLOSED",
-        end: "fin",
-        app: App::Idle,
-        lost: &[],
-        interrupted: false,
-    }
-}
-
-impl Step {
-    fn end(self, end: &'static str) -> Step {
-        Step { end, ..self }
-    }
-
-    fn app(self, app: App) -> Step {
-        Step { app, ..self }
-    }
-
-    fn losing(self, lost: &'static [Lost]) -> Step {
-        Step { lost, ..self }
-    }
-
-    fn at_last(self, at_last: TcpState) -> Step {
-        Step { at_last, ..self }
-    }
-
-    fn interrupted(self) -> Step {
-        Step {
-            interrupted: true,
-            ..self
-        }
-    }
-
-    /// Runs it over both families, frozen and not, all at the same time.
-    fn show(self, stage: &Stage) {
-        let runs: Vec<_> = Family::BOTH
-            .into_iter()
-            .flat_map(|family| [(family, true), (family, false)])
-            .map(|(family, frozen)| (self.begin(stage, family, frozen), frozen))
-            .collect();
-        for ((act, running), frozen) in runs {
-            self.check(act, running, frozen);
-        }
-    }
-
-    fn begin(self, stage: &Stage, family: Family, frozen: bool) -> (Act<'_>, Running) {
-        let act = stage.act(family, self.app);
-        let reset: &[Lost] = if frozen { &[OUR_RST] } else { &[] };
-        act.lose(&[self.lost, reset].concat());
-        let wait = if self.interrupted { "30s" } else { "200ms" };
-        // A peer that closes first ends the holding.
-        let holds = self.interrupted || matches!(self.app, App::Hasty | App::Resetting);
-        let hold = if holds { "30s" } else { "50ms" };
-        let schedule = ["--timeout", wait, "--retries", "0"];
-        let running = act.begin(&[&schedule[..], &["--end", self.end, "--hold", hold]].concat());
-        (act, running)
-    }
-
-    fn check(self, act: Act, running: Running, frozen: bool) {
-        if self.interrupted {
-            act.wait_for_kernel(self.kernel);
-            running.signal(Signal::SIGINT);
-        }
-        let story = Story::of(&running.finish());
-        let claims = story.claims();
-        let before = story.claim_before_our_reset();
-        assert_eq!(before.states, self.claim, "{claims:#?}");
-        assert!(before.allows(self.kernel), "{before:?}");
-        let now = if frozen { self.kernel } else { self.at_last };
-        act.wait_for_kernel(now);
-        assert!(story.last_claim().allows(now), "{now}: {claims:#?}");
-        act.server.end();
-    }
-}
-
-fn show(steps: &[Step]) {
-    let stage = Stage::new();
-    for step in steps {
-        step.show(&stage);
-    }
-}
 
 #[test]
 fn until_the_syn_ack_comes() {

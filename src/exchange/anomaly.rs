@@ -59,7 +59,7 @@ kinds! {
     FinInSynAck "fin-in-syn-ack" "The answer to our SYN has a FIN.",
     IsnChanged "isn-changed" "A second SYN of the peer has another initial sequence number.",
     UnexpectedSegment "unexpected-segment" "A segment answers no SYN, while ours is unanswered.",
-    LateAnswer "late-answer" "A segment came after a verdict other than open.",
+    LateAnswer "late-answer" "A segment came after a verdict other than open, or a SYN-ACK after our RST.",
     OutOfWindow "out-of-window" "A segment of the peer lies outside what either end can have sent.",
     BeyondWindow "beyond-window" "Data of the peer goes beyond our window.",
     ZeroWindow "zero-window" "The peer's window has no room for our data, and was probed.",

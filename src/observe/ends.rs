@@ -80,9 +80,17 @@ impl Ends {
         self.local.states
     }
 
-    /// The SYNs agree that a segment of the peer carries at most so many bytes.
-    pub(super) fn peer_sends_at_most(&mut self, mss: u32) {
-        self.queue = Some(PeerQueue::new(mss));
+    /// The SYNs agree that a segment of the peer carries at most so many bytes, to a window of so
+    /// many.
+    pub(super) fn peer_sends_at_most(&mut self, mss: u32, window: u32) {
+        self.queue = Some(PeerQueue::new(mss, window));
+    }
+
+    /// We advertise a window of so many bytes.
+    pub(super) fn local_offers(&mut self, window: u32) {
+        if let Some(queue) = &mut self.queue {
+            queue.offer(window);
+        }
     }
 
     /// We sent a segment. `ours` is false for a RST that answers a segment of no connection.
@@ -186,6 +194,7 @@ impl Ends {
         let mut doubt = self.peer.doubt(t_ns, segment, arrival.gap, patience_ns);
         doubt.fin_unseen |= stale;
         if let Some(queue) = &mut self.queue {
+            doubt.text_is_new = queue.begins_with(segment, arrival.gap);
             doubt.fin_waits = queue.fin_may_wait(segment);
             doubt.heard = queue.heard();
         }
@@ -193,6 +202,8 @@ impl Ends {
         // that crossed ours to come just now, the ACK of ours would have to be lost as well.
         let answers_ours = |sent_ns: i64| t_ns - sent_ns < patience_ns;
         doubt.late &= !self.our_fin_ns.is_some_and(answers_ours);
+        // A repeat says what its end knows now, whenever the text was written.
+        doubt.text_is_new &= !doubt.late;
         self.peer.note(t_ns, segment, doubt);
         if let Some(fin) = arrival.fin {
             // Whatever another FIN said that was not taken.

@@ -15,6 +15,8 @@ pub(super) struct Doubt {
     pub(super) fin_unseen: bool,
     /// It may have closed, with text to send before its FIN.
     pub(super) fin_waits: bool,
+    /// Its text was written after all that it acknowledges had come: nothing waited before.
+    pub(super) text_is_new: bool,
     /// An acknowledgment that had reached it before.
     pub(super) heard: Option<SeqNumber>,
 }
@@ -178,6 +180,7 @@ impl Known {
             late,
             fin_unseen: old || missing,
             fin_waits: false,
+            text_is_new: false,
             heard: None,
         }
     }
@@ -213,7 +216,7 @@ impl Known {
                     if allows { more } else { StateSet::EMPTY }
                 };
                 open.union(with(doubt.fin_unseen, self.may_send_closed(segment, other)))
-                    .union(with(doubt.fin_waits, closing_from(open)))
+                    .union(with(doubt.fin_waits, closing_from(open, doubt)))
             }
         }
     }
@@ -326,9 +329,10 @@ impl Known {
 }
 
 /// After CLOSE in one of these states, the FIN not sent yet. Where the other FIN has come, it may
-/// have come before CLOSE or after.
-fn closing_from(open: StateSet) -> StateSet {
-    let crossed = open.contains(CloseWait).then_some(Closing);
+/// have come before CLOSE or after; before it, if it came before the text.
+fn closing_from(open: StateSet, doubt: Doubt) -> StateSet {
+    let may_cross = open.contains(CloseWait) && !doubt.text_is_new;
+    let crossed = may_cross.then_some(Closing);
     open.iter().map(State::on_close).chain(crossed).collect()
 }
 

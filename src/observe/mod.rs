@@ -218,6 +218,7 @@ impl Observer {
         if !flags.rst() {
             let shift = self.window_shift(End::Local, segment);
             self.our_window = u32::from(segment.window) << shift;
+            self.ends.local_offers(self.our_window);
         }
         self.our_text_leaves(t_ns, segment);
         if flags.fin() {
@@ -274,7 +275,14 @@ impl Observer {
             return self.peer_reset(t_ns, ttl, segment);
         }
         if segment.flags.syn() {
-            if self.exchange.handshake.peer_isn != Some(segment.seq) {
+            let is_another = self.exchange.handshake.peer_isn != Some(segment.seq);
+            if is_another && self.may_answer_late_syn() {
+                let text = "our RST was followed by a late SYN of ours, which the peer took for a \
+                            new connection"
+                    .to_string();
+                return self.anomaly(AnomalyKind::LateAnswer, t_ns, text);
+            }
+            if is_another {
                 let text = format!(
                     "a second SYN with another ISN ({}) came and was not taken",
                     segment.seq
@@ -294,6 +302,12 @@ impl Observer {
             return self.anomaly(AnomalyKind::OutOfWindow, t_ns, text);
         }
         self.take(t_ns, segment);
+    }
+
+    /// A SYN that was sent twice may come after our RST, to a peer without a connection.
+    fn may_answer_late_syn(&self) -> bool {
+        let over = self.ends.local_state() == State::Closed.into();
+        over && self.exchange.handshake.syn_sent > 1
     }
 
     /// A segment while our SYN is unanswered (RFC 9293 3.10.7.3).
@@ -355,7 +369,7 @@ impl Observer {
         let Some(syn) = &self.our_syn else { return };
         let agreed = Negotiated::from_syns(syn, syn_ack);
         self.ends
-            .peer_sends_at_most(agreed.most_text(agreed.opener));
+            .peer_sends_at_most(agreed.most_text(agreed.opener), self.our_window);
         self.negotiated = Some(agreed);
     }
 

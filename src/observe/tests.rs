@@ -86,6 +86,24 @@ fn frames_and_the_anomalies_they_cause() {
             &["syn-ack-repeated"],
         ),
         (&["> S 0", "< S. 0 ack 1", "< S. 5 ack 1"], &["isn-changed"]),
+        (
+            &["> S 0", "> S 0", "< S. 0 ack 1", "> R 1", "< S. 5 ack 1"],
+            &["syn-retransmitted", "late-answer"],
+        ),
+        (
+            &[
+                "> S 0",
+                "> S 0",
+                "< S. 0 ack 1",
+                "> . 1 ack 1",
+                "< S. 5 ack 1",
+            ],
+            &["syn-retransmitted", "isn-changed"],
+        ),
+        (
+            &["> S 0", "< S. 0 ack 1", "> R 1", "< S. 5 ack 1"],
+            &["isn-changed"],
+        ),
         (&["> S 0", "< S 0", "> S. 0 ack 1", "< S. 0 ack 1"], &[]),
         (
             &["> S 0", "< S. 0 ack 1", "> . 1 ack 1", "< F. 1 ack 3"],

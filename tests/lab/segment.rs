@@ -12,6 +12,8 @@ pub struct Segment {
     pub seq: u32,
     pub ack: u32,
     pub flags: u8,
+    /// Bytes of data.
+    pub len: usize,
 }
 
 impl Segment {
@@ -23,16 +25,19 @@ impl Segment {
 
     /// From an IPv4 packet, or an IPv6 packet without extension headers.
     pub fn parse(packet: &[u8]) -> Option<Segment> {
-        let (source, destination, tcp) = match packet.first()? >> 4 {
+        let (source, destination, tcp, total) = match packet.first()? >> 4 {
             4 => {
                 let tcp = (packet[9] == TCP).then(|| &packet[usize::from(packet[0] & 15) * 4..])?;
                 let address = |at| IpAddr::V4(Ipv4Addr::from(array::<4>(packet, at)));
-                (address(12), address(16), tcp)
+                let total = u16::from_be_bytes(array(packet, 2));
+                let header = usize::from(packet[0] & 15) * 4;
+                (address(12), address(16), tcp, usize::from(total) - header)
             }
             6 => {
                 let tcp = (packet[6] == TCP).then(|| &packet[40..])?;
                 let address = |at| IpAddr::V6(Ipv6Addr::from(array::<16>(packet, at)));
-                (address(8), address(24), tcp)
+                let total = u16::from_be_bytes(array(packet, 4));
+                (address(8), address(24), tcp, usize::from(total))
             }
             version => panic!("IP version {version}"),
         };
@@ -43,6 +48,7 @@ impl Segment {
             seq: u32::from_be_bytes(array(tcp, 4)),
             ack: u32::from_be_bytes(array(tcp, 8)),
             flags: tcp[13],
+            len: total - usize::from(tcp[12] >> 4) * 4,
         })
     }
 }

@@ -22,12 +22,24 @@ pub enum App {
     Serving,
     /// Writes [`POURED`] bytes in one go and its FIN, then reads until the client's.
     Pouring,
+    /// Reads a request of `asked` bytes and answers with so many; then it closes or stays.
+    Answering {
+        asked: usize,
+        answer: usize,
+        closes: bool,
+    },
+    /// Reads to the client's FIN, and only then answers; then it closes or stays.
+    Late { answer: usize, closes: bool },
+    /// Sends its FIN at once, and would go on reading.
+    Finishing,
     /// Resets at once (SO_LINGER of zero).
     Resetting,
 }
 
 /// More than a frame can hold, though it is no more than one write.
 pub const POURED: usize = 65_536;
+
+const BANNER: &[u8] = b"220 ready\r\n";
 
 /// An application at work.
 pub struct Server {
@@ -51,21 +63,46 @@ impl App {
 
     /// Gives the connection back if it stays open.
     fn play(self, mut connection: Connection) -> Option<Connection> {
-        if matches!(self, App::Greeting | App::Serving) {
-            connection.write(b"220 ready\r\n");
-        }
-        if self == App::Pouring {
-            connection.write(&vec![b'.'; POURED]);
-            connection.finish_writing();
-        }
-        if matches!(self, App::Closing | App::Serving | App::Pouring) {
-            connection.read_to_end();
-        }
         match self {
-            App::Resetting => connection.reset(),
-            App::Greeting => return Some(connection),
-            _ => connection.close(),
+            App::Idle | App::Deferring | App::Hasty => {}
+            App::Resetting => {
+                connection.reset();
+                return None;
+            }
+            App::Closing => drop(connection.read_to_end()),
+            App::Greeting => {
+                connection.write(BANNER);
+                return Some(connection);
+            }
+            App::Serving => {
+                connection.write(BANNER);
+                connection.read_to_end();
+            }
+            App::Pouring => {
+                connection.write(&[b'.'; POURED]);
+                connection.finish_writing();
+                connection.read_to_end();
+            }
+            App::Answering {
+                asked,
+                answer,
+                closes,
+            } => {
+                connection.read(asked);
+                connection.write(&vec![b'.'; answer]);
+                return (!closes).then_some(connection);
+            }
+            App::Late { answer, closes } => {
+                connection.read_to_end();
+                connection.write(&vec![b'.'; answer]);
+                return (!closes).then_some(connection);
+            }
+            App::Finishing => {
+                connection.finish_writing();
+                return Some(connection);
+            }
         }
+        connection.close();
         None
     }
 }

@@ -12,6 +12,7 @@
 
 mod app;
 mod counter;
+mod step;
 mod story;
 mod visit;
 
@@ -22,6 +23,7 @@ use crate::lab::{End, Namespace, Running, TcpState, lay_wire, tcpshake};
 
 pub use app::{App, POURED, Server};
 pub use counter::counter;
+pub use step::{Step, at, show, show_on};
 pub use story::{Claim, Story};
 pub use visit::{look, never_repeats, visit, visit_to};
 
@@ -40,11 +42,26 @@ pub const OUR_ACK: Lost = Lost("tcp dport PORT tcp flags & (fin|syn|rst|ack) == 
 /// All but the third segment of the handshake.
 pub const OUR_LATER_ACKS: Lost =
     Lost("tcp dport PORT tcp flags & (fin|syn|rst|ack) == ack numgen inc mod 1000 != 0");
+/// The same, data excepted.
+pub const OUR_LATER_BARE_ACKS: Lost = Lost(
+    "tcp dport PORT tcp flags & (fin|syn|rst|psh|ack) == ack meta length < 120 numgen inc mod 1000 != 0",
+);
+pub const OUR_DATA: Lost = Lost("tcp dport PORT meta length >= 120");
+/// All but the first 4000 bytes or so.
+pub const OUR_LATER_DATA: Lost = Lost("tcp dport PORT meta length >= 120 numgen inc mod 1000 > 2");
 pub const OUR_FIN: Lost = Lost("tcp dport PORT tcp flags & fin == fin");
 pub const OUR_RST: Lost = Lost("tcp dport PORT tcp flags & rst == rst");
 pub const SYN_ACK: Lost = Lost("tcp sport PORT tcp flags & (fin|syn|rst|ack) == (syn|ack)");
 pub const PEER_ACK: Lost = Lost("tcp sport PORT tcp flags & (fin|syn|rst|psh|ack) == ack");
 /// Repeated, data may carry the FIN as well.
+/// Without data, with SACK blocks or not.
+pub const PEER_BARE_ACK: Lost =
+    Lost("tcp sport PORT tcp flags & (fin|syn|rst|psh|ack) == ack meta length < 120");
+/// All but the first 4000 bytes or so.
+pub const PEER_LATER_DATA: Lost = Lost("tcp sport PORT meta length >= 120 numgen inc mod 1000 > 2");
+/// All but the first 26 segments.
+pub const PEER_DATA_AFTER_PUSH: Lost =
+    Lost("tcp sport PORT meta length >= 120 numgen inc mod 1000 > 25");
 pub const PEER_DATA: Lost = Lost("tcp sport PORT tcp flags & psh == psh");
 pub const PEER_FIN: Lost = Lost("tcp sport PORT tcp flags & fin == fin");
 
@@ -101,10 +118,20 @@ impl Stage {
 
     /// From now on the router loses these segments to and from a port of the peer, and no others.
     pub fn lose(&self, port: u16, lost: &[Lost]) {
-        let rules: String = lost
+        let rules = lost
             .iter()
-            .map(|Lost(rule)| format!("{} drop\n", rule.replace("PORT", &port.to_string())))
-            .collect();
+            .map(|Lost(rule)| rule.replace("PORT", &port.to_string()));
+        self.drop(port, &rules.collect::<Vec<_>>());
+    }
+
+    /// The same, of each hundred so many, either way.
+    pub fn lose_some(&self, port: u16, percent: u32) {
+        let rule = |end| format!("tcp {end} {port} numgen random mod 100 < {percent}");
+        self.drop(port, &["dport", "sport"].map(rule));
+    }
+
+    fn drop(&self, port: u16, rules: &[String]) {
+        let rules: String = rules.iter().map(|rule| format!("{rule} drop\n")).collect();
         self.router.nft(&format!(
             "table inet port{port} {{}}
              delete table inet port{port}

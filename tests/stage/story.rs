@@ -48,6 +48,11 @@ impl Story {
             .unwrap_or_else(|| panic!("no {path} in {}", self.json))
     }
 
+    /// Whether there is an anomaly of this kind.
+    pub fn told(&self, id: &str) -> bool {
+        list(self.at("anomalies")).iter().any(|it| it["id"] == id)
+    }
+
     /// All claims about the peer.
     pub fn claims(&self) -> Vec<Claim> {
         let about_peer = list(self.at("states"))
