@@ -12,7 +12,7 @@ use tcpshake::clock::Stamp;
 use tcpshake::exchange::Flow;
 use tcpshake::link::{Direction, Frame};
 use tcpshake::observe::Observer;
-use tcpshake::report::{Ladder, LocalInfo, Record, Report, Style, TargetInfo};
+use tcpshake::report::{Ladder, LocalInfo, Record, Report, Style};
 use tcpshake::session::End;
 use tcpshake::wire::{
     Extension, Flags, IcmpMessage, IpFields, IpHeader, IpVersion, Options, Packet, Payload,
@@ -428,12 +428,7 @@ fn ladder(flow: Flow, wire: &[Packet], checksum_pending: bool) -> String {
     let record = Record {
         seq: 0,
         started: Stamp(0),
-        target: TargetInfo {
-            input: flow.remote.to_string(),
-            name: None,
-            addr: Some(flow.remote.ip()),
-            port: flow.remote.port(),
-        },
+        target: flow.remote.into(),
         local: LocalInfo::default(),
         requested: End::Fin,
         time_wait: None,

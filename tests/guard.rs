@@ -5,22 +5,13 @@ mod lab;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
+use tcpshake::session::End;
 
 use lab::{
     Finished, Listener, Namespace, PEER_V4, PEER_V6, Pair, Recording, Segment, in_lab, tcpshake,
     wait_until,
 };
 
-const ENDS: [&str; 8] = [
-    "fin",
-    "rst",
-    "syn-rst",
-    "passive",
-    "half",
-    "simultaneous",
-    "hold",
-    "none",
-];
 const NET_RAW: &[&str] = &["net_raw"];
 const NET_RAW_AND_ADMIN: &[&str] = &["net_raw", "net_admin"];
 
@@ -66,7 +57,7 @@ fn a_reset_that_slips_past_the_ttl_guard_is_seen_counted_and_explained() {
         let pair = Pair::new();
         answer_with_ttl_255(&pair.peer);
         for address in [PEER_V4, PEER_V6] {
-            for end in ENDS {
+            for end in End::ALL.map(End::word) {
                 let capture = pair.peer.capture("srv0", "tcp");
                 let listener = pair.peer.listen((address, 0));
                 let arguments = probe_of(&listener, end, Some("ttl"));
@@ -115,7 +106,7 @@ fn the_filter_cannot_be_had_without_net_admin() {
 /// order, and nothing else.
 fn no_reset_leaks(pair: &Pair, capabilities: &[&str], wanted: Option<&str>, taken: &str) {
     for address in [PEER_V4, PEER_V6] {
-        for end in ENDS {
+        for end in End::ALL.map(End::word) {
             let capture = pair.peer.capture("srv0", "tcp");
             let listener = pair.peer.listen((address, 0));
             let arguments = probe_of(&listener, end, wanted);

@@ -8,6 +8,7 @@ mod lab;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use tcpshake::session::End;
 
 use hostile::Case;
 use hostile::endless::{ENDLESS, FLOODS};
@@ -120,23 +121,12 @@ fn garbled(seed: u32) -> String {
     )
 }
 
-const ENDS: [&str; 8] = [
-    "fin",
-    "rst",
-    "syn-rst",
-    "passive",
-    "half",
-    "simultaneous",
-    "hold",
-    "none",
-];
-
 /// No panic, in time, and a report as the schema has it: what a garbled peer said is anybody's
 /// guess.
 #[test]
 fn garbled_packets_in_virtual_time() {
     for seed in 0..1000 {
-        let end = ENDS[seed as usize % ENDS.len()];
+        let end = End::ALL[seed as usize % End::ALL.len()];
         let case = Case {
             name: &format!("garbled {seed}, {end}"),
             peer: &garbled(seed),
@@ -160,7 +150,7 @@ fn garbled_packets_on_the_wire() {
     in_lab(|| {
         let stage = Stage::new();
         for seed in 0..48 {
-            let end = ENDS[seed as usize % ENDS.len()];
+            let end = End::ALL[seed as usize % End::ALL.len()];
             let case = Case {
                 name: &format!("garbled {seed}, {end}"),
                 peer: &garbled(seed),

@@ -11,6 +11,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use tcpshake::session::End;
+
 use lab::in_lab;
 use stage::{Family, Stage};
 use weather::{Case, Probed, Relay, Seen, Weather};
@@ -28,9 +30,12 @@ fn cases(loss: u32) -> Vec<Case> {
         loss,
     };
     let of_family = |family| {
-        let silent = Case::ENDS.map(|end| case(end, family, false, false));
+        let silent = End::ALL
+            .map(End::word)
+            .map(|end| case(end, family, false, false));
         // These two open no connection.
-        let talking = Case::ENDS
+        let talking = End::ALL
+            .map(End::word)
             .into_iter()
             .filter(|end| !["syn-rst", "none"].contains(end));
         let talking = talking.map(move |end| case(end, family, true, false));

@@ -39,6 +39,18 @@ pub struct TargetInfo {
     pub port: u16,
 }
 
+impl From<SocketAddr> for TargetInfo {
+    /// An address and port that stand for themselves.
+    fn from(remote: SocketAddr) -> TargetInfo {
+        TargetInfo {
+            input: remote.to_string(),
+            name: None,
+            addr: Some(remote.ip()),
+            port: remote.port(),
+        }
+    }
+}
+
 /// Where a probe was sent from.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct LocalInfo {

@@ -12,7 +12,7 @@ use tcpshake::exchange::Flow;
 use tcpshake::exit::Tally;
 use tcpshake::link::{Direction, Frame, Link, SendError, Wake};
 use tcpshake::plan::{self, Syn};
-use tcpshake::report::{Ladder, LocalInfo, Record, Report, Style, TargetInfo, probe_value};
+use tcpshake::report::{Ladder, LocalInfo, Record, Report, Style, probe_value};
 use tcpshake::session::Handshake;
 use tcpshake::tcp::Config;
 use tcpshake::wire::{IpFields, IpVersion, SeqNumber};
@@ -119,12 +119,7 @@ fn record(mut finished: Finished, args: &ProbeArgs, flow: Flow) -> Record {
     Record {
         seq: 0,
         started: finished.started,
-        target: TargetInfo {
-            input: flow.remote.to_string(),
-            name: None,
-            addr: Some(flow.remote.ip()),
-            port: flow.remote.port(),
-        },
+        target: flow.remote.into(),
         local: LocalInfo::default(),
         requested: args.course.end,
         time_wait: args.course.time_wait,

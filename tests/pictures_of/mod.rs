@@ -9,9 +9,7 @@ use tcpshake::clock::Stamp;
 use tcpshake::engine::{self, Probe};
 use tcpshake::exchange::Flow;
 use tcpshake::link::Link;
-use tcpshake::report::{
-    Ladder, Lines, LocalInfo, Record, Report, Series, Style, Summary, TargetInfo,
-};
+use tcpshake::report::{Ladder, Lines, LocalInfo, Record, Report, Series, Style, Summary};
 use tcpshake::session::{Course, End, Handshake, Request};
 use tcpshake::tcp::{Config, Schedule};
 use tcpshake::wire::{Flags, IpFields, Options, SeqNumber, TcpOption};
@@ -184,12 +182,7 @@ fn run(link: &mut impl Link, flow: Flow, session: Handshake, requested: End, seq
     Record {
         seq,
         started: Stamp(0),
-        target: TargetInfo {
-            input: flow.remote.to_string(),
-            name: None,
-            addr: Some(flow.remote.ip()),
-            port: flow.remote.port(),
-        },
+        target: flow.remote.into(),
         local: LocalInfo {
             addr: Some(flow.local),
             interface: Some("eth0".to_string()),

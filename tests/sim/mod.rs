@@ -13,7 +13,7 @@ use std::time::Duration;
 use tcpshake::engine::{self, Finished, Probe};
 use tcpshake::exchange::Flow;
 use tcpshake::link::Link;
-use tcpshake::report::{Json, Ladder, LocalInfo, Record, Report, Style, TargetInfo};
+use tcpshake::report::{Json, Ladder, LocalInfo, Record, Report, Style};
 use tcpshake::session::{Course, End, Handshake, Request};
 use tcpshake::tcp::{Config, Schedule};
 use tcpshake::wire::{Flags, IpFields, Options, SeqNumber, TcpOption};
@@ -130,12 +130,7 @@ fn check_reports(finished: &Finished, end: End, flow: Flow) {
     let record = Record {
         seq: 0,
         started: finished.started,
-        target: TargetInfo {
-            input: flow.remote.to_string(),
-            name: None,
-            addr: Some(flow.remote.ip()),
-            port: flow.remote.port(),
-        },
+        target: flow.remote.into(),
         local: LocalInfo::default(),
         requested: end,
         time_wait: None,

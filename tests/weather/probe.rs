@@ -48,17 +48,6 @@ impl Probed {
 }
 
 impl Case {
-    pub const ENDS: [&str; 8] = [
-        "fin",
-        "rst",
-        "syn-rst",
-        "passive",
-        "half",
-        "simultaneous",
-        "hold",
-        "none",
-    ];
-
     /// All that is waited for at the most, one after the other, each with the whole schedule.
     pub fn longest() -> Duration {
         let ours = ASKED.div_ceil(FULL) as u32;
