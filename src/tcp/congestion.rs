@@ -14,6 +14,9 @@ pub(super) struct Congestion {
     duplicates: u32,
     /// A loss is being made good until this number is acknowledged (RFC 6582 3.2: recover).
     recover: Option<SeqNumber>,
+    /// What was sent before a time-out is sent again: its duplicate ACKs mean nothing (RFC 6582
+    /// 3.2, step 4).
+    timed_out_at: Option<SeqNumber>,
     /// The window was reduced for ECN-Echo when this was SND.NXT: once in a round trip.
     reduced_at: Option<SeqNumber>,
 }
@@ -27,6 +30,7 @@ impl Congestion {
             ssthresh: u32::MAX,
             duplicates: 0,
             recover: None,
+            timed_out_at: None,
             reduced_at: None,
         }
     }
@@ -45,6 +49,7 @@ impl Congestion {
     /// is not acknowledged is to be sent again.
     pub(super) fn on_new_ack(&mut self, acked: u32, una: SeqNumber) -> bool {
         self.duplicates = 0;
+        self.timed_out_at = self.timed_out_at.filter(|at| una.lt(*at));
         match self.recover {
             Some(recover) if una.lt(recover) => {
                 // RFC 6582 3.2, step 3, partial: the next hole.
@@ -74,6 +79,9 @@ impl Congestion {
             self.cwnd = self.cwnd.saturating_add(self.mss);
             return false;
         }
+        if self.timed_out_at.is_some() {
+            return false;
+        }
         self.duplicates += 1;
         if self.duplicates != DUPLICATES {
             return false;
@@ -85,8 +93,9 @@ impl Congestion {
     }
 
     /// RFC 5681 3.1, (4): from the loss window.
-    pub(super) fn on_timeout(&mut self, in_flight: u32) {
+    pub(super) fn on_timeout(&mut self, in_flight: u32, nxt: SeqNumber) {
         self.halve(in_flight);
+        self.timed_out_at = Some(nxt);
         self.cwnd = self.mss;
         self.duplicates = 0;
         self.recover = None;
@@ -129,7 +138,7 @@ mod tests {
             congestion.on_new_ack(1000, S(0));
         }
         assert_eq!(congestion.window(), 20_000);
-        congestion.on_timeout(20_000);
+        congestion.on_timeout(20_000, S(0));
         assert_eq!(congestion.window(), 1000);
         for _ in 0..9 {
             congestion.on_new_ack(1000, S(0));
@@ -151,6 +160,18 @@ mod tests {
         assert!(congestion.on_new_ack(4000, S(4000)));
         assert!(!congestion.on_new_ack(6000, S(10_000)));
         assert_eq!(congestion.window(), 5000);
+    }
+
+    #[test]
+    fn duplicates_of_what_a_time_out_sent_again_mean_nothing() {
+        let mut congestion = Congestion::new(1000);
+        congestion.on_timeout(10_000, S(10_000));
+        let ask = |congestion: &mut Congestion| {
+            (0..3).any(|_| congestion.on_duplicate_ack(10_000, S(12_000)))
+        };
+        assert!(!ask(&mut congestion));
+        congestion.on_new_ack(10_000, S(10_000));
+        assert!(ask(&mut congestion));
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Connection {
     pub fn lower_path(&mut self, now: Time, max_segment: u32) {
         let before = self.max_segment;
         self.limit_segments(max_segment);
-        if self.max_segment < before && self.snd.text_is_outstanding() {
+        if self.max_segment < before && self.negotiated.is_some() {
             self.snd.lower_mss(self.max_text());
             self.output(now);
         }
@@ -295,9 +295,12 @@ impl Connection {
         })
     }
 
-    /// Both SYNs have come: how large our segments are.
+    /// Both SYNs have come: how large our segments are, and what our window is. In units of the
+    /// agreed scale it may be a little larger than that of our SYN, but never smaller (RFC 9293
+    /// 3.8.6, RFC 7323 2.4).
     pub(super) fn size_segments(&mut self) {
         self.snd.set_mss(self.max_text());
+        self.rcv.wnd = self.rcv.wnd.next_multiple_of(1 << self.our_side_shift());
     }
 
     /// What both ends and our network take, in bytes (RFC 9293 3.7.1).

@@ -20,7 +20,8 @@ impl Connection {
             _ if self.snd.una == self.config.iss => self.send_syn_ack(now),
             _ => {
                 if self.snd.wnd > 0 {
-                    self.snd.congestion.on_timeout(self.snd.in_flight());
+                    let (in_flight, nxt) = (self.snd.in_flight(), self.snd.nxt);
+                    self.snd.congestion.on_timeout(in_flight, nxt);
                 }
                 self.snd.go_back();
                 if let Some(piece) = self.snd.next_piece(Urgency::Probe) {

@@ -45,8 +45,7 @@ impl Reassembly {
         let end = seq + len;
         let edge = self.nxt + wnd;
         if fin && self.nxt.le(end) && end.le(edge) {
-            // In order the first of two would count.
-            self.fin = Some(self.fin.map_or(end, |fin| earlier(fin, end)));
+            self.end_at(end);
         }
         let last = self.fin.map_or(edge, |fin| earlier(fin, edge));
         let (from, to) = (later(seq, self.nxt), earlier(end, last));
@@ -65,6 +64,17 @@ impl Reassembly {
     pub fn take_fin(&mut self) {
         self.nxt += 1;
         self.closed = true;
+        self.beyond.clear();
+    }
+
+    /// A FIN stands there. Of two the first counts, and nothing that came beyond it.
+    fn end_at(&mut self, end: SeqNumber) {
+        let fin = self.fin.map_or(end, |fin| earlier(fin, end));
+        self.fin = Some(fin);
+        self.beyond.retain_mut(|block| {
+            block.1 = earlier(block.1, fin);
+            block.0.lt(block.1)
+        });
     }
 
     /// Whether the FIN is taken.
@@ -188,6 +198,17 @@ mod tests {
         text.take(START + 10, 10, true, 100);
         text.take(START, 0, true, 100);
         assert!(text.fin_is_next());
+    }
+
+    #[test]
+    fn what_came_beyond_a_fin_does_not_hide_it() {
+        let mut text = text();
+        text.take(START + 5, 20, false, 100);
+        text.take(START + 40, 20, false, 100);
+        assert_eq!(text.take(START, 10, true, 100), 10);
+        assert!(text.fin_is_next());
+        text.take_fin();
+        assert!(!text.has_hole() && text.blocks().is_empty());
     }
 
     #[test]

@@ -93,7 +93,9 @@ impl Sender {
     pub(super) fn lower_mss(&mut self, mss: u32) {
         self.mss = self.mss.min(mss.max(LEAST_MSS));
         self.congestion.set_mss(self.mss);
-        self.cursor = self.una;
+        if self.text_is_outstanding() {
+            self.cursor = self.una;
+        }
     }
 
     pub(super) fn write(&mut self, text: Arc<[u8]>) {
@@ -177,10 +179,21 @@ impl Sender {
         self.piece(self.una, sent)
     }
 
+    /// The largest text of a segment: not more than half of a small window, or a receiver that
+    /// avoids silly windows (RFC 9293 3.8.6.2.2) would never open it again by a whole segment.
+    fn largest(&self) -> u32 {
+        const DEFAULT_MSS: u32 = 536;
+        if self.max_wnd > DEFAULT_MSS {
+            self.mss.min(self.max_wnd / 2)
+        } else {
+            self.mss
+        }
+    }
+
     /// A segment from `seq`, its text before `edge`.
     fn piece(&self, seq: SeqNumber, edge: SeqNumber) -> Option<Piece> {
         let waiting = positive(self.end().diff(seq));
-        let len = waiting.min(positive(edge.diff(seq))).min(self.mss);
+        let len = waiting.min(positive(edge.diff(seq))).min(self.largest());
         // A bare FIN asks for no room in the peer's buffer.
         let fin = self.closing && len == waiting && seq.le(self.end());
         if len == 0 && !fin {
@@ -198,7 +211,7 @@ impl Sender {
 
     /// RFC 9293 3.8.6.2.1: neither a full segment nor half the largest window.
     fn is_silly(&self, len: u32) -> bool {
-        len < self.mss && len < self.max_wnd / 2
+        len < self.largest() && len < self.max_wnd / 2
     }
 
     /// The piece has left.

@@ -107,6 +107,25 @@ fn a_silly_window_is_not_used() {
     recv!(tcp, [". 1:101 ack 1"]);
 }
 
+/// 3.8.6.2.2: a receiver that reads in small pieces opens its window by whole segments only.
+#[test]
+fn a_segment_fills_at_most_half_of_a_small_window() {
+    let mut tcp = Tcp::from(SynSent).after("S. 0 ack 1 mss 1460 win 1448");
+    tcp.sent();
+    tcp.write(2000);
+    recv!(tcp, [". 1:725 ack 1", ". 725:1449 ack 1"]);
+}
+
+/// RFC 7323 2.4: in units of the scale it never shrinks.
+#[test]
+fn a_window_below_the_unit_of_the_scale_is_rounded_up() {
+    let mut tcp = Tcp::new(&[TcpOption::WindowScale(10)]).in_state(SynSent);
+    send!(tcp, "S. 0 ack 1 wscale 7");
+    assert_eq!(tcp.segments()[0].window, 1);
+    send!(tcp, "P. 1:1025 ack 1");
+    recv!(tcp, [". 1 ack 1025"]);
+}
+
 /// 3.8.6.1: "at least one octet of new data ... even if the send window is zero", on our schedule.
 #[test]
 fn a_closed_window_is_probed_and_given_up() {
