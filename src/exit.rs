@@ -1,6 +1,6 @@
 //! The exit status: a contract.
 
-use crate::exchange::{Outcome, Verdict};
+use crate::exchange::{End as Side, Outcome, Verdict};
 use crate::report::Record;
 use crate::session::End;
 
@@ -99,6 +99,7 @@ fn ended_as_asked(record: &Record) -> bool {
         Outcome::Aborted => {
             record.stopped || matches!(record.requested, End::Rst | End::SynRst | End::None)
         }
+        Outcome::NoAck if !record.exchange.has_closed(Side::Local) => record.stopped,
         Outcome::NoFin | Outcome::NoAck | Outcome::ResetByPeer | Outcome::NotAttempted => false,
     }
 }
@@ -159,6 +160,23 @@ mod tests {
             (&[None, None], CANNOT_PROBE),
         ] {
             assert_eq!(tally(1, false, verdicts).status(), status, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_short_before_our_fin_is_no_fault_of_the_peer() {
+        for (outcome, stopped, status) in [
+            (Outcome::NoAck, true, SUCCESS),
+            (Outcome::NoAck, false, MISBEHAVED),
+            (Outcome::Aborted, true, SUCCESS),
+            (Outcome::NoFin, true, MISBEHAVED),
+        ] {
+            let mut record = ended(OPEN);
+            record.exchange.close.outcome = outcome;
+            record.stopped = stopped;
+            let mut tally = Tally::new(1, false);
+            tally.add(&record);
+            assert_eq!(tally.status(), status, "{outcome:?}");
         }
     }
 

@@ -202,10 +202,15 @@ impl Handshake {
                 let misses = !was_missing && self.connection.is_missing_text();
                 self.listen_on(now, until.filter(|_| !reads && !misses));
             }
-            // RFC 9293 3.6.1: a half-closed connection is there to be read from.
-            Phase::AwaitingFin(_) if reads && self.course.end == End::Half => self.await_fin(now),
+            Phase::AwaitingFin(_) if reads && self.reads_on() => self.await_fin(now),
             _ => {}
         }
+    }
+
+    /// RFC 9293 3.6.1: a half-closed connection is there to be read from, and so is one on which
+    /// something was asked.
+    fn reads_on(&self) -> bool {
+        self.course.end == End::Half || self.request.is_some()
     }
 
     /// The peer is quiet until then, if it has got everything. Where something is missing, more

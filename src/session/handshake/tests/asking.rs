@@ -126,6 +126,21 @@ fn hold_holds_once_the_peer_is_quiet() {
 }
 
 #[test]
+fn an_answer_that_comes_late_is_read_to_its_end() {
+    let mut probe = Probe::asked(End::Fin);
+    probe.pass(QUIET);
+    expect!(probe, ["F. 11 ack 1"]);
+    probe.arrives(". 1 ack 12");
+    for byte in 1..20 {
+        probe.pass(6000);
+        probe.arrives(&format!("P. {byte}:{} ack 12", byte + 1));
+        assert_eq!(probe.sent(), [format!(". 12 ack {}", byte + 1)]);
+    }
+    probe.arrives("F. 20 ack 12");
+    assert!(probe.session.is_done());
+}
+
+#[test]
 fn nothing_is_asked_to_hear_what_the_peer_says() {
     let mut probe = Probe::asking(End::Fin, 0);
     expect!(probe, [". 1 ack 1"]);
