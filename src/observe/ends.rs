@@ -80,10 +80,9 @@ impl Ends {
         self.local.states
     }
 
-    /// The SYNs agree that a segment of the peer carries at most so many bytes, to a window of so
-    /// many.
-    pub(super) fn peer_sends_at_most(&mut self, mss: u32, window: u32) {
-        self.queue = Some(PeerQueue::new(mss, window));
+    /// The SYNs agree how the peer sends.
+    pub(super) fn peer_queues(&mut self, queue: PeerQueue) {
+        self.queue = Some(queue);
     }
 
     /// We advertise a window of so many bytes.
@@ -195,8 +194,8 @@ impl Ends {
         doubt.fin_unseen |= stale;
         if let Some(queue) = &mut self.queue {
             doubt.text_is_new = queue.begins_with(segment, arrival.gap);
-            doubt.fin_waits = queue.fin_may_wait(segment);
-            doubt.heard = queue.heard();
+            doubt.fin_waits = queue.fin_may_wait(segment, doubt.text_is_new);
+            doubt.heard = Some(queue.heard());
         }
         // Waves two and three in one, the answer that our FIN asked for. For the repeat of a FIN
         // that crossed ours to come just now, the ACK of ours would have to be lost as well.

@@ -29,6 +29,7 @@ use crate::wire::{IpHeader, Segment, SeqNumber};
 use close::CloseWatch;
 use ends::{Arrival, Claim, Ends, Place};
 use oddities::LastWindow;
+use queue::PeerQueue;
 use rtt::SynRtt;
 
 pub use demux::Subject;
@@ -368,8 +369,9 @@ impl Observer {
     fn agree(&mut self, syn_ack: &Segment) {
         let Some(syn) = &self.our_syn else { return };
         let agreed = Negotiated::from_syns(syn, syn_ack);
+        let mss = agreed.most_text(agreed.opener);
         self.ends
-            .peer_sends_at_most(agreed.most_text(agreed.opener), self.our_window);
+            .peer_queues(PeerQueue::new(mss, self.our_window, syn_ack.seq + 1));
         self.negotiated = Some(agreed);
     }
 

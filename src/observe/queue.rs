@@ -17,8 +17,6 @@ pub(super) struct PeerQueue {
     nxt: Option<SeqNumber>,
     /// The queue was empty when everything up to here had left.
     empty_at: Option<SeqNumber>,
-    /// The length of the newest text without PSH: that of a full segment, or of several.
-    unpushed: u32,
     /// It sent something again: its congestion window may be a segment.
     repeats: bool,
     /// The number after all that we have sent.
@@ -26,29 +24,24 @@ pub(super) struct PeerQueue {
     /// Segments of ours that it has not acknowledged: the number after each, and what each said.
     unheard: Vec<(SeqNumber, SeqNumber)>,
     /// The newest acknowledgment of ours that has certainly reached it.
-    heard: Option<SeqNumber>,
+    heard: SeqNumber,
 }
-
-/// Every IPv4 network takes packets of 576 bytes (RFC 9293 3.7.1), of which headers and options
-/// take 80 at most; IPv6 takes more.
-const SMALLEST_MSS: u32 = 496;
 
 /// One for each segment that we may have under way.
 const MOST_UNHEARD: usize = 1024;
 
 impl PeerQueue {
-    /// A peer that sends at most `mss` bytes of text in a segment, to our `window`.
-    pub(super) fn new(mss: u32, window: u32) -> PeerQueue {
+    /// A peer that sends at most `mss` bytes of text in a segment, from `start`, to our `window`.
+    pub(super) fn new(mss: u32, window: u32, start: SeqNumber) -> PeerQueue {
         PeerQueue {
             mss: mss.max(1),
             window,
             nxt: None,
             empty_at: None,
-            unpushed: 0,
             repeats: false,
             our_nxt: None,
             unheard: Vec::new(),
-            heard: None,
+            heard: start,
         }
     }
 
@@ -79,8 +72,9 @@ impl PeerQueue {
         !segment.payload.is_empty() && is_next && !self.text_may_wait()
     }
 
-    /// Whether the peer may have closed when it sent this segment without a FIN.
-    pub(super) fn fin_may_wait(&mut self, segment: &Segment) -> bool {
+    /// Whether the peer may have closed when it sent this segment without a FIN. Not so where its
+    /// text left `at_once`, as it was written.
+    pub(super) fn fin_may_wait(&mut self, segment: &Segment, at_once: bool) -> bool {
         self.hear(segment);
         let len = segment.payload.len() as u32;
         let end = segment.text_seq() + len;
@@ -92,26 +86,19 @@ impl PeerQueue {
             return true;
         }
         self.nxt = Some(end);
-        // RFC 9293 3.9.1.2: PSH on the last that is queued. Some set it in between, but then on a
-        // full segment. A FIN that was queued would be in it.
-        let is_last = segment.flags.psh() && !self.may_be_full(len);
+        // RFC 9293 3.9.1.2: PSH on the last that is queued. Some set it in between, and cut what is
+        // queued at other places than full segments.
+        let is_last = at_once && segment.flags.psh() && len < self.room();
         if is_last {
             self.empty_at = Some(end);
-        }
-        if !segment.flags.psh() {
-            self.unpushed = len;
         }
         !is_last
     }
 
-    /// Whether so much text may be full segments. Those of the peer may be smaller than the SYNs
-    /// allow: cut to half the window that we advertise (so does Linux), or to its own network, as
-    /// text before it shows that ended nothing.
-    fn may_be_full(&self, len: u32) -> bool {
-        let fills = |size: u32| len.is_multiple_of(size) && self.unpushed.is_multiple_of(size);
-        len.is_multiple_of(self.mss)
-            || len.min(self.mss) >= self.window / 2
-            || self.unpushed > 0 && (SMALLEST_MSS..=self.mss).any(fills)
+    /// What any peer sends in one segment: it may cut its text to half the window that we advertise
+    /// (so does Linux).
+    fn room(&self) -> u32 {
+        self.mss.min(self.window / 2)
     }
 
     /// Text under way may fill the congestion window, which is a full segment at least, or so much
@@ -121,14 +108,13 @@ impl PeerQueue {
             return true;
         }
         let Some(nxt) = self.nxt else { return false };
-        let in_flight = self.heard.map_or(i32::MAX, |heard| nxt.diff(heard)).max(0);
-        let room = self.mss.min(self.window / 2);
-        let fits = in_flight.unsigned_abs() < room && self.empty_at == Some(nxt);
+        let in_flight = nxt.diff(self.heard).max(0).unsigned_abs();
+        let fits = in_flight < self.room() && self.empty_at == Some(nxt);
         in_flight > 0 && (self.repeats || !fits)
     }
 
     /// The newest acknowledgment of ours that has certainly reached the peer.
-    pub(super) fn heard(&self) -> Option<SeqNumber> {
+    pub(super) fn heard(&self) -> SeqNumber {
         self.heard
     }
 
@@ -138,8 +124,8 @@ impl PeerQueue {
         }
         let heard = self.unheard.extract_if(.., |(end, _)| end.le(segment.ack));
         for (_, ack) in heard {
-            if self.heard.is_none_or(|known| known.lt(ack)) {
-                self.heard = Some(ack);
+            if self.heard.lt(ack) {
+                self.heard = ack;
             }
         }
     }
@@ -155,12 +141,16 @@ mod tests {
     }
 
     fn queue_after(texts: &[&str]) -> (PeerQueue, bool) {
-        let mut queue = PeerQueue::new(100, 65_535);
+        let mut queue = PeerQueue::new(100, 65_535, SeqNumber(1));
         let mut may_wait = false;
         for text in texts {
             match text.split_once(' ') {
                 Some((">", ours)) => queue.we_send(&read(ours)),
-                Some((_, theirs)) => may_wait = queue.fin_may_wait(&read(theirs)),
+                Some((_, theirs)) => {
+                    let segment = read(theirs);
+                    let at_once = queue.begins_with(&segment, false);
+                    may_wait = queue.fin_may_wait(&segment, at_once);
+                }
                 None => panic!("{text}"),
             }
         }
@@ -225,37 +215,30 @@ mod tests {
 
     /// With segments of up to 1460 bytes, to a window of so much.
     fn last_may_hold_a_fin_back(window: u32, texts: &[&str]) -> bool {
-        let mut queue = PeerQueue::new(1460, window);
+        let mut queue = PeerQueue::new(1460, window, SeqNumber(1));
         let mut waits = false;
         for text in texts {
-            waits = queue.fin_may_wait(&read(text));
+            let segment = read(text);
+            let at_once = queue.begins_with(&segment, false);
+            waits = queue.fin_may_wait(&segment, at_once);
         }
         waits
     }
 
     #[test]
-    fn a_peer_cuts_its_segments_to_half_our_window() {
-        assert!(last_may_hold_a_fin_back(
-            1000,
-            &[". 1:501 ack 1", "P. 501:1001 ack 1"]
-        ));
-        assert!(last_may_hold_a_fin_back(200, &["P. 1:201 ack 1"]));
-        assert!(!last_may_hold_a_fin_back(
-            1000,
-            &[". 1:501 ack 1", "P. 501:601 ack 1"]
-        ));
+    fn half_our_window_may_be_a_full_segment() {
+        assert!(last_may_hold_a_fin_back(1000, &["P. 1:501 ack 1"]));
+        assert!(!last_may_hold_a_fin_back(1000, &["P. 1:500 ack 1"]));
     }
 
     #[test]
-    fn a_peer_cuts_its_segments_to_its_own_network() {
-        let full = [". 1:1249 ack 1", ". 1249:2497 ack 1", "P. 2497:3745 ack 1"];
-        assert!(last_may_hold_a_fin_back(65_535, &full));
-        let several_in_a_frame = [". 1:12481 ack 1", "P. 12481:14977 ack 1"];
-        assert!(last_may_hold_a_fin_back(65_535, &several_in_a_frame));
-        let shorter = [". 1:1249 ack 1", "P. 1249:2249 ack 1"];
-        assert!(!last_may_hold_a_fin_back(65_535, &shorter));
-        // Nothing before it tells of a smaller size.
-        assert!(!last_may_hold_a_fin_back(65_535, &["P. 1:1249 ack 1"]));
+    fn psh_behind_text_under_way_ends_nothing() {
+        let burst = [". 1:1461 ack 1", "P. 1461:1561 ack 1"];
+        assert!(last_may_hold_a_fin_back(65_535, &burst));
+        let records = ["P. 1:701 ack 1", "P. 701:1401 ack 1"];
+        assert!(!last_may_hold_a_fin_back(65_535, &records));
+        let many = [&records[..], &["P. 1401:2101 ack 1", "P. 2101:2801 ack 1"]].concat();
+        assert!(last_may_hold_a_fin_back(65_535, &many));
     }
 
     #[test]
