@@ -70,14 +70,10 @@ impl fmt::Display for CaptureError {
             Fault::Input(error) => {
                 write!(f, "reading the capture failed at byte {offset}: {error}")
             }
-            Fault::Empty => f.write_str("the capture is empty: not even a file header is there"),
-            Fault::NotACapture(magic) => write!(
-                f,
-                "this is neither pcap nor pcapng: it begins with {}{}",
-                Hex(magic),
-                advice(*magic)
-            ),
-            fault => write!(
+            Fault::Empty | Fault::NotACapture(_) => {
+                write!(f, "this is neither pcap nor pcapng: {fault}")
+            }
+            _ => write!(
                 f,
                 "the capture is damaged at byte {offset}: {fault}; only what comes before is read"
             ),
@@ -90,7 +86,9 @@ impl fmt::Display for Fault {
         match self {
             Fault::Input(error) => error.fmt(f),
             Fault::Empty => f.write_str("it is empty"),
-            Fault::NotACapture(magic) => write!(f, "it begins with {}", Hex(magic)),
+            Fault::NotACapture(magic) => {
+                write!(f, "it begins with {}{}", Hex(magic), advice(*magic))
+            }
             Fault::CutShort {
                 what,
                 needed,
