@@ -14,7 +14,7 @@ use tcpshake::clock::Stamp;
 use tcpshake::link::Direction;
 use tcpshake::wire::Packet;
 
-use written::frames::{ether_type, ethernet, framed, outer_v4, v4, v6, ways};
+use written::frames::{COOKED, ether_type, ethernet, framed, outer_v4, v4, v6, ways};
 use written::{MICROSECONDS, NANOSECONDS, ORDERS, Order, Pcap, Pcapng};
 
 const ETHERNET: u16 = 1;
@@ -161,7 +161,7 @@ fn each_section_has_its_byte_order_and_its_interfaces() {
 fn directions_come_from_the_flags_or_from_the_link_header() {
     for order in ORDERS {
         let flags = |bits: u32| order.u32(bits);
-        let cooked = [0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0];
+        let cooked = [&COOKED[..], &[8, 0]].concat();
         let mut file = Pcapng::new(order).interface(113, 0, &[]);
         for options in [
             &[(2, &flags(1)[..])][..],

@@ -10,7 +10,7 @@ use tcpshake::capture::tunnel::innermost;
 use tcpshake::capture::{CaptureError, Fault, Reader};
 use tcpshake::wire::Packet;
 
-use written::frames::{framed, v4, v6, ways};
+use written::frames::{COOKED, framed, v4, v6, ways};
 use written::{MICROSECONDS, NANOSECONDS, ORDERS, Order, Pcap, Pcapng};
 
 const ETHERNET: u16 = 1;
@@ -79,7 +79,7 @@ fn valid() -> Vec<Vec<u8>> {
             .block(4, b"names")
             .section(other)
             .interface(113, 0, &[])
-            .frame(0, 5, &ways(&old)[12].2);
+            .frame(0, 5, &[&COOKED, &[8, 0][..], &old].concat());
         all.push(file.bytes);
     }
     for packet in [old, new] {
@@ -439,10 +439,7 @@ fn another_version_or_byte_order_mark_is_told() {
 #[test]
 fn what_is_no_capture_is_told_with_what_to_do() {
     for (bytes, expected) in [
-        (
-            &b""[..],
-            "the capture is empty: not even a file header is there",
-        ),
+        (&b""[..], "this is neither pcap nor pcapng: it is empty"),
         (
             b"\x1f\x8b\x08\0 gzip",
             "this is neither pcap nor pcapng: it begins with 1f8b0800 (gzip): decompress it first, \
