@@ -3,11 +3,13 @@
 //! The straight line through the crate: [`cli`] reads arguments, [`plan`] turns them into what
 //! will be done, [`run`] opens the [`net`]work and gives up privilege, [`engine`] moves segments
 //! between a [`session`] and a [`link`], [`observe`] turns captured frames into an [`exchange`],
-//! and [`report`] writes it; [`expect`] holds it against what the user expects.
+//! and [`report`] writes it; [`expect`] holds it against what the user expects. [`capture`] reads the
+//! frames of a file instead.
 //!
 //! Only `cli`, `plan`, `run`, `engine`, `net` and `demo` touch the outside world. The rest sees no
 //! socket and no clock, so it is tested in virtual time and reads captures as well.
 
+pub mod capture;
 pub mod cli;
 pub mod clock;
 pub mod demo;

@@ -87,6 +87,22 @@ impl IpHeader {
         }
     }
 
+    /// Takes a packet apart: its header, its payload and what lies past its end.
+    ///
+    /// A length field of 0 is that of an offloaded frame: all that is there is taken.
+    ///
+    /// # Errors
+    /// As [`IpHeader::parse`], and when the length field does not even cover the header.
+    pub fn split(bytes: &[u8]) -> Result<(IpHeader, &[u8], &[u8]), WireError> {
+        let (ip, header) = IpHeader::parse(bytes)?;
+        let total = ip.packet_len().unwrap_or(bytes.len());
+        let (packet, trailer) = bytes.split_at(total.min(bytes.len()));
+        let payload = packet
+            .get(header..)
+            .ok_or(WireError::TotalLength { total, header })?;
+        Ok((ip, payload, trailer))
+    }
+
     /// The bytes of this header.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
@@ -195,7 +211,23 @@ impl IpHeader {
             _ => None,
         }
     }
+
+    /// Bytes of the packet past the `there` that a capture holds of it. `beyond` is by how much the
+    /// frame on the wire was longer than that: what was never sent is not missing. Where the length
+    /// field is 0, it is all there is to go by.
+    #[must_use]
+    pub fn missing(&self, there: usize, beyond: usize) -> usize {
+        let most = match self.packet_len() {
+            Some(total) => total.saturating_sub(there),
+            None => MAX_OFFLOADED,
+        };
+        beyond.min(most)
+    }
 }
+
+/// The most that a frame without a length carries: Linux offloads no more at once
+/// (`GSO_MAX_SIZE`).
+const MAX_OFFLOADED: usize = 8 * 65_535;
 
 /// The address itself, or the IPv4-mapped form of an IPv4 address (RFC 4291 2.5.5.2).
 pub(super) fn mapped(addr: IpAddr) -> Ipv6Addr {

@@ -114,18 +114,29 @@ impl Packet {
     /// [`WireError`] when the IP header cannot be read. A payload that cannot be read is
     /// [`Payload::Malformed`].
     pub fn parse(bytes: &[u8]) -> Result<Packet, WireError> {
-        let (ip, header_len) = IpHeader::parse(bytes)?;
-        let total = ip.packet_len().unwrap_or(bytes.len());
-        let (packet, trailer) = bytes.split_at(total.min(bytes.len()));
-        let payload = packet.get(header_len..).ok_or(WireError::TotalLength {
-            total,
-            header: header_len,
-        })?;
+        let (ip, payload, trailer) = IpHeader::split(bytes)?;
         Ok(Packet {
             payload: Payload::parse(&ip, payload),
             ip,
             trailer: trailer.to_vec(),
         })
+    }
+
+    /// Reads one packet that a capture may have cut short, with its true length, and how many of its
+    /// bytes are missing. The data that is missing from a TCP segment is put back as zeros, so that
+    /// it takes up its sequence numbers; its checksum then says nothing. `beyond` is by how much the
+    /// captured frame was longer than what is left of it.
+    ///
+    /// # Errors
+    /// As [`Packet::parse`]. A TCP header that is not all there is [`Payload::Malformed`].
+    pub fn parse_truncated(bytes: &[u8], beyond: usize) -> Result<(Packet, usize), WireError> {
+        let mut packet = Packet::parse(bytes)?;
+        let missing = packet.ip.missing(bytes.len(), beyond);
+        if let Payload::Tcp(segment) = &mut packet.payload {
+            let len = segment.payload.len();
+            segment.payload.resize(len + missing, 0);
+        }
+        Ok((packet, missing))
     }
 
     /// The bytes of this packet, lengths and checksums as they stand.
@@ -319,6 +330,48 @@ mod tests {
         let packet = parse(&hex(DATA_V4)[..54]);
         assert_eq!(packet.tcp().unwrap().payload, b"pi");
         assert_eq!(packet.missing(), 2);
+    }
+
+    #[test]
+    fn the_data_of_a_packet_cut_short_keeps_its_length() {
+        let whole = hex(DATA_V4);
+        for len in 52..=56 {
+            let (packet, missing) = Packet::parse_truncated(&whole[..len], 1_000).unwrap();
+            let expected = [&whole[52..len], &[0; 4][..missing]].concat();
+            assert_eq!(
+                (packet.tcp().unwrap().payload.clone(), missing),
+                (expected, 56 - len)
+            );
+            assert_eq!(packet.tcp().unwrap().seq_len(), 4);
+        }
+        let (packet, missing) = Packet::parse_truncated(&whole[..54], 1).unwrap();
+        assert_eq!((packet.tcp().unwrap().payload.len(), missing), (3, 1));
+        let (packet, missing) = Packet::parse_truncated(&whole[..51], 5).unwrap();
+        assert!(matches!(packet.payload, Payload::Malformed { .. }));
+        assert_eq!(missing, 5);
+    }
+
+    #[test]
+    fn an_offloaded_packet_cut_short_has_the_length_of_its_frame() {
+        for (sample, field) in [(SYN_V4, 2..4), (SYN_V6, 4..6)] {
+            let mut bytes = hex(sample);
+            bytes[field].fill(0);
+            let (packet, missing) = Packet::parse_truncated(&bytes, 14_600).unwrap();
+            assert_eq!(
+                (packet.tcp().unwrap().payload.len(), missing),
+                (14_600, 14_600)
+            );
+            // A frame length that nothing can have takes no memory.
+            let (packet, _) = Packet::parse_truncated(&bytes, usize::MAX).unwrap();
+            assert_eq!(packet.tcp().unwrap().payload.len(), 524_280);
+        }
+    }
+
+    #[test]
+    fn what_an_icmp_error_quotes_is_not_made_longer() {
+        let bytes = hex(PROHIBITED_V4);
+        let (packet, missing) = Packet::parse_truncated(&bytes[..60], 28).unwrap();
+        assert_eq!((packet.icmp().unwrap().body.len(), missing), (32, 28));
     }
 
     #[test]
