@@ -279,7 +279,9 @@ fn open<'a>(
     let network = if guards.is_empty() {
         None
     } else {
-        Some((open_link(plan, guards, stamping)?, sources))
+        let link = open_link(plan, guards, stamping);
+        let link = link.inspect_err(|_| file.iter().for_each(Opened::leave))?;
+        Some((link, sources))
     };
     // What the file held is lost only now.
     let capture = file.map(Opened::begin).transpose()?;

@@ -523,6 +523,13 @@ fn what_a_file_held_is_lost_only_when_there_is_something_better() {
                 .run();
             assert_eq!(finished.code(), status, "{finished:?}");
             assert_eq!(fs::read(&file).expect("a file"), before);
+            let none = path("none-before");
+            let finished = tcpshake(&host, &["-w", name(&none)])
+                .args(arguments)
+                .with_only(capabilities)
+                .run();
+            assert_eq!(finished.code(), status, "{finished:?}");
+            assert!(!none.exists());
         }
         recorded(&host, &file, &["127.0.0.1:9"]);
     });

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::clock::Stamp;
 use crate::engine::{Recorded, Recorder};
@@ -18,6 +18,8 @@ use crate::report::Pcapng;
 pub(super) struct Opened {
     name: String,
     out: Blocks,
+    /// It was not there before.
+    new: Option<PathBuf>,
 }
 
 impl Opened {
@@ -38,8 +40,10 @@ impl Opened {
             return Ok(Opened {
                 name: "standard output".to_string(),
                 out: Blocks::after(file.into(), None),
+                new: None,
             });
         }
+        let new = (!path.exists()).then(|| path.to_path_buf());
         let file = File::options()
             .write(true)
             .create(true)
@@ -50,7 +54,16 @@ impl Opened {
         Ok(Opened {
             name,
             out: Blocks::after(file, is_file.then_some(0)),
+            new,
         })
+    }
+
+    /// There will be no capture: what was not there before is not there again.
+    pub(super) fn leave(&self) {
+        if let Some(path) = &self.new {
+            // Why there is none is what the user has to know.
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Begins the capture, in place of what the file held.
@@ -58,7 +71,7 @@ impl Opened {
     /// # Errors
     /// It cannot be written.
     pub(super) fn begin(self) -> Result<Capture, Unwritten> {
-        let Opened { name, out } = self;
+        let Opened { name, out, .. } = self;
         let begin = || {
             if out.whole.is_some() {
                 out.file.set_len(0)?;
