@@ -4,7 +4,7 @@ mod text;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -211,9 +211,20 @@ pub struct OutputArgs {
     /// Only the verdict
     #[arg(short, long)]
     pub quiet: bool,
+    /// Write every frame to this file (pcapng), with what it tells as comments; - is standard
+    /// output, and the report then goes to standard error
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
     /// Colours
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
+}
+
+impl OutputArgs {
+    /// Standard output is the capture's.
+    pub fn captures_to_stdout(&self) -> bool {
+        self.write.as_deref() == Some(Path::new("-"))
+    }
 }
 
 /// The group verdict.

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod order;
+mod recorder;
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +15,10 @@ use crate::session::{End as Ending, Handshake};
 use crate::wire::{IpFields, Packet, Segment};
 
 use ledger::Ledger;
-use order::InOrder;
+use order::{InOrder, SLACK};
+use recorder::{Audience, Caught};
+
+pub use recorder::{Recorded, Recorder};
 
 /// How long to wait for the tap to show our own last segments. They are queued there before
 /// sending returns, unless the neighbour's address is still being asked for.
@@ -80,6 +84,8 @@ pub enum Stop {
     Interrupted,
     /// `--deadline`.
     Deadline,
+    /// Its frames cannot be recorded any more.
+    Unrecorded,
 }
 
 /// Drives `probe` over `link` until it is over, the user interrupts or `deadline` comes.
@@ -87,15 +93,28 @@ pub enum Stop {
 /// # Errors
 /// The capture failed.
 pub fn run(link: &mut impl Link, probe: Probe, deadline: Option<Time>) -> io::Result<Finished> {
-    Engine::new(link, probe).run(deadline)
+    Engine::new(link, probe, None).run(deadline)
+}
+
+/// The same, and `recorder` gets every frame of the connection.
+///
+/// # Errors
+/// The capture failed.
+pub fn run_recorded(
+    link: &mut impl Link,
+    probe: Probe,
+    deadline: Option<Time>,
+    recorder: &mut dyn Recorder,
+) -> io::Result<Finished> {
+    Engine::new(link, probe, Some(recorder)).run(deadline)
 }
 
 struct Engine<'a, L> {
     link: &'a mut L,
     probe: Probe,
     ledger: Ledger,
-    frames: InOrder<Subject>,
-    observer: Observer,
+    frames: InOrder<Caught>,
+    audience: Audience<'a>,
     interface: Option<u32>,
     kernel_rst: u64,
     refused: Option<SendError>,
@@ -107,14 +126,14 @@ struct Engine<'a, L> {
 }
 
 impl<'a, L: Link> Engine<'a, L> {
-    fn new(link: &'a mut L, probe: Probe) -> Self {
+    fn new(link: &'a mut L, probe: Probe, recorder: Option<&'a mut dyn Recorder>) -> Self {
         Engine {
             identification: probe.ip.identification,
             link,
             probe,
             ledger: Ledger::default(),
             frames: InOrder::default(),
-            observer: Observer::new(),
+            audience: Audience::new(recorder),
             interface: None,
             kernel_rst: 0,
             refused: None,
@@ -146,7 +165,7 @@ impl<'a, L: Link> Engine<'a, L> {
         let pending = deadline.filter(|_| self.stopped.is_none());
         let timeout = self.probe.session.poll_timeout();
         let until = [pending, timeout].into_iter().flatten().min();
-        match self.link.recv(until)? {
+        match self.recv(until)? {
             Wake::Frame(frame) => self.take(frame, true),
             Wake::Interrupted => {
                 self.interrupted = true;
@@ -161,6 +180,25 @@ impl<'a, L: Link> Engine<'a, L> {
             }
         }
         Ok(())
+    }
+
+    /// Waits for the next frame. When the capture has been quiet for a moment nothing can come
+    /// before those at hand, and whoever records them need not wait for the next.
+    fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
+        if self.audience.is_recording() && !self.frames.is_empty() {
+            let settled = self.link.now() + SLACK;
+            if until.is_none_or(|until| settled < until) {
+                // The time goes before frames that are queued; asked again, there are none.
+                for _ in 0..2 {
+                    match self.link.recv(Some(settled))? {
+                        Wake::Timeout => {}
+                        wake => return Ok(wake),
+                    }
+                }
+                self.tell_all();
+            }
+        }
+        self.link.recv(until)
     }
 
     fn stop(&mut self, why: Stop) {
@@ -188,6 +226,7 @@ impl<'a, L: Link> Engine<'a, L> {
                 Ok(()) => self.ledger.sent(sent),
                 Err(error) if self.ledger.is_empty() => {
                     self.refused = Some(error);
+                    self.audience.stop_recording();
                     return;
                 }
                 Err(error) => {
@@ -213,6 +252,11 @@ impl<'a, L: Link> Engine<'a, L> {
         if self.ledger.is_copy(at, &frame) {
             return;
         }
+        let mut notes = Vec::new();
+        if frame.stamp.is_none() {
+            let text = "the kernel did not stamp this frame: its time is when it was read";
+            notes.push((AnomalyKind::NoKernelStamp, text.to_string()));
+        }
         match &subject {
             Subject::Segment {
                 from: End::Local,
@@ -221,7 +265,7 @@ impl<'a, L: Link> Engine<'a, L> {
             } => {
                 self.interface.get_or_insert(frame.interface);
                 if !self.ledger.captured(segment) {
-                    self.note_stranger(segment);
+                    notes.push(self.note_stranger(segment));
                 }
             }
             Subject::Segment {
@@ -243,25 +287,46 @@ impl<'a, L: Link> Engine<'a, L> {
             }
             _ => {}
         }
-        let observer = &mut self.observer;
+        let caught = Caught {
+            frame,
+            subject,
+            notes,
+        };
+        let audience = &mut self.audience;
         self.frames
-            .push(at, subject, |at, subject| observer.observe(at, subject));
+            .push(at, caught, |at, caught| audience.tell(at, caught));
+        self.stop_unrecorded();
+    }
+
+    fn tell_all(&mut self) {
+        let audience = &mut self.audience;
+        self.frames.flush(|at, caught| audience.tell(at, caught));
+        self.stop_unrecorded();
+    }
+
+    fn stop_unrecorded(&mut self) {
+        let under_way = self.stopped.is_none() && !self.probe.session.is_done();
+        if under_way && self.audience.has_failed() {
+            self.stop(Stop::Unrecorded);
+        }
     }
 
     /// A segment on our connection that we did not send.
-    fn note_stranger(&mut self, segment: &Segment) {
-        if segment.flags.rst() {
+    fn note_stranger(&mut self, segment: &Segment) -> (AnomalyKind, String) {
+        let note = if segment.flags.rst() {
             self.kernel_rst += 1;
             let text =
                 "the kernel of this host sent a RST on our connection: the port guard did not hold";
-            self.notes.push((AnomalyKind::KernelRst, text.to_string()));
+            (AnomalyKind::KernelRst, text.to_string())
         } else {
             let text = format!(
                 "a segment ({}) left this host that tcpshake did not send",
                 segment.flags
             );
-            self.notes.push((AnomalyKind::ForeignSegment, text));
-        }
+            (AnomalyKind::ForeignSegment, text)
+        };
+        self.notes.push(note.clone());
+        note
     }
 
     /// The report shows each of our segments at the time it left, and whatever else is queued.
@@ -280,9 +345,7 @@ impl<'a, L: Link> Engine<'a, L> {
                 Wake::Frame(_) | Wake::Timeout => break,
             }
         }
-        let observer = &mut self.observer;
-        self.frames
-            .flush(|at, subject| observer.observe(at, subject));
+        self.tell_all();
         Ok(())
     }
 
@@ -328,13 +391,14 @@ impl<'a, L: Link> Engine<'a, L> {
         let observer = if self.refused.is_some() {
             Observer::new()
         } else {
-            self.observer
+            self.audience.observer
         };
         let mut exchange = observer.finish();
         if !self.stamped {
             exchange.handshake.rtt_ns = None;
         }
-        let waited = self.refused.is_none() && self.stopped != Some(Stop::Interrupted);
+        let cut_short = matches!(self.stopped, Some(Stop::Interrupted | Stop::Unrecorded));
+        let waited = self.refused.is_none() && !cut_short;
         let answered = exchange.peer.is_some() || exchange.icmp.is_some();
         if !answered {
             // Silence says something only to those who waited, though not even a SYN was captured.
@@ -362,9 +426,13 @@ impl<'a, L: Link> Engine<'a, L> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::ops::ControlFlow;
+    use std::rc::Rc;
 
     use super::*;
+    use crate::link::Direction;
     use crate::session::{Course, End as Ending};
     use crate::tcp::{Config, Schedule};
     use crate::wire::{Flags, Options, SeqNumber};
@@ -491,6 +559,78 @@ mod tests {
             ip: IpFields::default(),
             session: Handshake::new(config, course),
         }
+    }
+
+    /// Sends to somebody who never answers; what leaves is captured.
+    struct Silent {
+        deaf: Deaf,
+        captured: Vec<Frame>,
+        told_by: Rc<Cell<usize>>,
+        told: Vec<usize>,
+    }
+
+    impl Link for Silent {
+        fn now(&self) -> Time {
+            self.deaf.now()
+        }
+
+        fn wall(&self) -> Stamp {
+            self.deaf.wall()
+        }
+
+        fn send(&mut self, packet: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
+            self.captured.push(Frame {
+                stamp: Some(self.wall()),
+                direction: Direction::Sent,
+                interface: 1,
+                checksum_pending: true,
+                bytes: packet.to_vec(),
+            });
+            Ok(())
+        }
+
+        fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
+            if let Some(frame) = self.captured.pop() {
+                return Ok(Wake::Frame(frame));
+            }
+            let wake = self.deaf.recv(until);
+            self.told.push(self.told_by.get());
+            wake
+        }
+
+        fn capture_drops(&self) -> u64 {
+            0
+        }
+    }
+
+    struct Count(Rc<Cell<usize>>);
+
+    impl Recorder for Count {
+        fn record(&mut self, recorded: &Recorded<'_>) -> ControlFlow<()> {
+            assert_eq!(recorded.from, End::Local);
+            self.0.set(self.0.get() + 1);
+            ControlFlow::Continue(())
+        }
+    }
+
+    #[test]
+    fn a_frame_is_recorded_before_the_next_one_comes() {
+        let recorded = Rc::new(Cell::new(0));
+        let mut link = Silent {
+            deaf: Deaf {
+                now: Time(0),
+                drops: 0,
+            },
+            captured: Vec::new(),
+            told_by: recorded.clone(),
+            told: Vec::new(),
+        };
+        let mut count = Count(recorded.clone());
+        let finished = run_recorded(&mut link, probe(), None, &mut count).unwrap();
+        assert_eq!(recorded.get(), finished.exchange.segments.len());
+        // Twice the queue is found empty, then the SYN is recorded, and the wait for its answer
+        // goes on.
+        assert_eq!(link.told[..3], [0, 0, 1]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! people beyond the wording of anomalies.
 
 mod anomaly;
+mod news;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,6 +13,7 @@ use crate::tcp::{State, StateSet};
 use crate::wire::{IcmpMessage, IpHeader, Options, Segment, SeqNumber};
 
 pub use anomaly::{Anomaly, AnomalyKind};
+pub use news::{NewState, News, Since};
 
 /// The two addresses and ports of a connection, seen from us.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

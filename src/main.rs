@@ -9,7 +9,7 @@ use tcpshake::cli::{self, Cli, ColorChoice, Command, OutputArgs, ProbeArgs, Refu
 use tcpshake::net::stamps::Stamping;
 use tcpshake::plan::{Plan, Problem, plan};
 use tcpshake::report::{Json, Ladder, Lines, Report, Series, Style, printable};
-use tcpshake::run::{RunError, run};
+use tcpshake::run::{RunError, Unwritten, run};
 use tcpshake::{demo, exit};
 
 fn main() -> ExitCode {
@@ -60,6 +60,13 @@ fn probe_targets(args: &ProbeArgs, stamping: Option<&Stamping>) -> u8 {
             fail(&format!("the capture failed: {error}"), exit::CANNOT_PROBE)
         }
         Err(RunError::Output(error)) => written(Err(error)),
+        Err(RunError::Unwritten(Unwritten { name, error })) => {
+            let status = match error.kind() {
+                io::ErrorKind::BrokenPipe => exit::SUCCESS,
+                _ => exit::CANNOT_PROBE,
+            };
+            fail(&format!("--write: cannot write {name}: {error}"), status)
+        }
     }
 }
 
@@ -83,7 +90,7 @@ fn demonstrate(output: &OutputArgs, stamping: Option<&Stamping>) -> u8 {
     let mut args = ProbeArgs::to(&address.to_string());
     args.output = output.clone();
     let status = probe_targets(&args, stamping);
-    if status == exit::SUCCESS && !output.json && !output.quiet {
+    if status == exit::SUCCESS && !output.json && !output.quiet && !output.captures_to_stdout() {
         // Whoever closed the pipe has read enough.
         let _ = writeln!(io::stdout(), "\n{}", demo::NEXT);
     }
@@ -91,10 +98,10 @@ fn demonstrate(output: &OutputArgs, stamping: Option<&Stamping>) -> u8 {
 }
 
 fn report(plan: &Plan) -> Box<dyn Report> {
-    let out = io::stdout();
+    let (out, is_terminal) = stream(&plan.output);
     let several = plan.destinations.len() > 1;
     let style = Style {
-        color: wants_color(plan.output.color),
+        color: wants_color(plan.output.color, is_terminal),
         unicode: locale_is_utf8(),
     };
     let (json, verbose) = (plan.output.json, plan.output.verbose);
@@ -107,13 +114,22 @@ fn report(plan: &Plan) -> Box<dyn Report> {
     }
 }
 
-fn wants_color(choice: ColorChoice) -> bool {
+/// Where the capture goes to standard output, the report goes to standard error.
+fn stream(output: &OutputArgs) -> (Box<dyn Write>, bool) {
+    if output.captures_to_stdout() {
+        (Box::new(io::stderr()), io::stderr().is_terminal())
+    } else {
+        (Box::new(io::stdout()), io::stdout().is_terminal())
+    }
+}
+
+fn wants_color(choice: ColorChoice, is_terminal: bool) -> bool {
     let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => io::stdout().is_terminal() && !forbidden && !dumb,
+        ColorChoice::Auto => is_terminal && !forbidden && !dumb,
     }
 }
 

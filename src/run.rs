@@ -1,5 +1,6 @@
 //! A plan carried out: open what needs privilege, give it up, probe, report.
 
+mod capture;
 mod probe;
 mod sources;
 
@@ -11,13 +12,17 @@ use crate::clock::Time;
 use crate::exit::Tally;
 use crate::expect::Expectation;
 use crate::link::{Link, Wake};
+use crate::net::guard::Guard;
 use crate::net::stamps::Stamping;
 use crate::net::{Live, OpenError, privs};
 use crate::plan::{Plan, Problem};
 use crate::report::{Record, Report, Summary, probe_value, summary_value};
 
+use capture::{Capture, Opened};
 use probe::{blank, failure, probe, target_info, why_not};
 use sources::Sources;
+
+pub use capture::Unwritten;
 
 /// How long the kernel may take to switch its stamps on.
 const STAMPING: Duration = Duration::from_millis(100);
@@ -34,11 +39,19 @@ pub enum RunError {
     Capture(io::Error),
     /// The report could not be written.
     Output(io::Error),
+    /// `--write`: the capture file could not.
+    Unwritten(Unwritten),
 }
 
 impl From<Problem> for RunError {
     fn from(problem: Problem) -> RunError {
         RunError::Problem(problem)
+    }
+}
+
+impl From<Unwritten> for RunError {
+    fn from(unwritten: Unwritten) -> RunError {
+        RunError::Unwritten(unwritten)
     }
 }
 
@@ -55,20 +68,19 @@ pub fn run(
     complain: &mut dyn FnMut(&str),
 ) -> Result<u8, RunError> {
     let mut run = Run::open(plan, stamping, report, complain)?;
-    run.round(true)?;
-    for _ in 1..plan.rounds() {
-        if run.over || !run.wait().map_err(RunError::Capture)? {
-            break;
-        }
-        run.round(false)?;
-    }
-    run.close()
+    let status = run.rounds().and_then(|()| run.close());
+    let written = run.end_capture();
+    let status = status?;
+    written?;
+    Ok(status)
 }
 
 struct Run<'a> {
     plan: &'a Plan,
     /// `None`: there is nothing to probe.
-    network: Option<(Live, Sources<'a>)>,
+    network: Network<'a>,
+    /// `--write`.
+    capture: Option<Capture>,
     report: &'a mut dyn Report,
     complain: &'a mut dyn FnMut(&str),
     begun: Time,
@@ -91,7 +103,7 @@ impl<'a> Run<'a> {
         report: &'a mut dyn Report,
         complain: &'a mut dyn FnMut(&str),
     ) -> Result<Run<'a>, RunError> {
-        let network = open(plan, stamping)?;
+        let (network, capture) = open(plan, stamping)?;
         let begun = network
             .as_ref()
             .map(|(link, _)| link.now())
@@ -101,6 +113,7 @@ impl<'a> Run<'a> {
             plan,
             over: network.is_none(),
             network,
+            capture,
             report,
             complain,
             begun,
@@ -117,6 +130,17 @@ impl<'a> Run<'a> {
         self.network
             .as_ref()
             .map_or(self.begun, |(link, _)| link.now())
+    }
+
+    fn rounds(&mut self) -> Result<(), RunError> {
+        self.round(true)?;
+        for _ in 1..self.plan.rounds() {
+            if self.over || !self.wait().map_err(RunError::Capture)? {
+                break;
+            }
+            self.round(false)?;
+        }
+        Ok(())
     }
 
     /// Each target once. What cannot be probed is told the first time only.
@@ -138,9 +162,12 @@ impl<'a> Run<'a> {
         let record = match (&destination.way, &mut self.network) {
             (Ok(departure), Some((link, sources))) if !self.over => {
                 let aim = (destination, departure);
-                let (record, interrupted) = probe(plan, aim, (link, sources), self.deadline, seq)?;
+                let capture = self.capture.as_mut();
+                let (record, interrupted) =
+                    probe(plan, aim, (link, sources), capture, self.deadline, seq)?;
                 let late = self.deadline.is_some_and(|deadline| link.now() >= deadline);
-                self.over = interrupted || late || record.stopped;
+                let unwritten = self.capture.as_ref().is_some_and(Capture::has_failed);
+                self.over = interrupted || late || record.stopped || unwritten;
                 record
             }
             _ if !first => return Ok(None),
@@ -214,7 +241,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn close(mut self) -> Result<u8, RunError> {
+    fn close(&mut self) -> Result<u8, RunError> {
         let elapsed = u64::try_from((self.now() - self.begun).as_nanos()).unwrap_or(u64::MAX);
         for summary in self.summaries.iter_mut().chain([&mut self.total]) {
             summary.elapsed_ns = elapsed;
@@ -227,17 +254,45 @@ impl<'a> Run<'a> {
         self.judge_summary();
         Ok(self.tally.status())
     }
+
+    fn end_capture(&mut self) -> Result<(), Unwritten> {
+        let network = self.network.as_ref();
+        let lost = network.map_or(0, |(link, _)| link.capture_drops());
+        self.capture
+            .take()
+            .map_or(Ok(()), |capture| capture.finish(lost))
+    }
 }
 
-/// Everything that needs privilege, then the privilege is given up. `None`: nothing to probe.
+/// What probes; `None`: there is nothing to probe.
+type Network<'a> = Option<(Live, Sources<'a>)>;
+
+/// Everything that needs privilege, then the privilege is given up.
 fn open<'a>(
     plan: &'a Plan,
     stamping: Option<&Stamping>,
-) -> Result<Option<(Live, Sources<'a>)>, RunError> {
+) -> Result<(Network<'a>, Option<Capture>), RunError> {
     let (sources, guards) = Sources::open(plan)?;
-    if guards.is_empty() {
-        return Ok(None);
-    }
+    // With what root may write; capabilities that come with the program's file open no other. Before
+    // signals are blocked: a named pipe waits here for its reader.
+    let file = plan.output.write.as_deref().map(Opened::open).transpose()?;
+    let network = if guards.is_empty() {
+        None
+    } else {
+        let link = open_link(plan, guards, stamping);
+        let link = link.inspect_err(|_| file.iter().for_each(Opened::leave))?;
+        Some((link, sources))
+    };
+    // What the file held is lost only now.
+    let capture = file.map(Opened::begin).transpose()?;
+    Ok((network, capture))
+}
+
+fn open_link(
+    plan: &Plan,
+    guards: Vec<Guard>,
+    stamping: Option<&Stamping>,
+) -> Result<Live, Problem> {
     let link = Live::open(guards, plan.interface.as_deref()).map_err(open_problem)?;
     privs::drop_all().map_err(|error| {
         Problem::host(
@@ -250,7 +305,7 @@ fn open<'a>(
         // A frame without a stamp is reported as such in any case.
         thread::sleep(UNSHOWN);
     }
-    Ok(Some((link, sources)))
+    Ok(link)
 }
 
 fn open_problem(error: OpenError) -> Problem {

@@ -2,6 +2,7 @@
 //! the peer sends them again.
 
 mod lab;
+mod pcapng;
 mod stage;
 
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,7 @@ fn what_the_capture_loses_is_told_and_comes_again() {
         peer.ip("route change 10.0.0.0/24 dev srv0 initcwnd 100");
         let listener = peer.listen((PEER_V4, 0));
         let target = listener.address().to_string();
+        let file = pcapng::path("drops");
         for capabilities in [&["net_raw"][..], &["net_raw", "net_admin"]] {
             let ask = [
                 "--json",
@@ -35,6 +37,8 @@ fn what_the_capture_loses_is_told_and_comes_again() {
                 "--send=",
                 "--hold",
                 "30s",
+                "-w",
+                file.to_str().expect("a path in UTF-8"),
                 &target,
             ];
             let program = tcpshake(&client, &ask).with_only(capabilities).spawn();
@@ -57,7 +61,12 @@ fn what_the_capture_loses_is_told_and_comes_again() {
             let what = || format!("{capabilities:?} {:#}", story.json);
             let told = |anomaly: &serde_json::Value| anomaly["id"] == "capture-drops";
             let anomalies = story.at("anomalies").as_array().expect("anomalies");
-            assert!(anomalies.iter().any(told), "{}", what());
+            let lost = anomalies.iter().find(|it| told(it)).expect("frames lost");
+            let counted = pcapng::statistics(&file)[0].dropped.expect("a count");
+            let words = format!("the capture lost {counted} frames:");
+            let text = lost["text"].as_str().expect("a text");
+            assert!(text.starts_with(&words), "{words} {}", what());
+            pcapng::frames(&file);
             assert_eq!(story.at("data.received"), ANSWER, "{}", what());
             assert_eq!(story.at("close.outcome"), "in-order", "{}", what());
             assert_eq!(story.at("kernel_rst"), 0, "{}", what());

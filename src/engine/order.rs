@@ -1,11 +1,12 @@
 //! Frames in order of their stamps: the kernel queues some a little out of it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::clock::Stamp;
 
 /// How long a frame waits for an earlier one.
-const SLACK_NS: i64 = 1_000_000;
+pub(super) const SLACK: Duration = Duration::from_millis(1);
 
 /// A short queue, sorted by stamp; equal stamps keep their order.
 #[derive(Debug)]
@@ -27,13 +28,18 @@ impl<T> InOrder<T> {
         let place = self.waiting.partition_point(|(stamp, _)| *stamp <= at);
         self.waiting.insert(place, (at, item));
         while let Some((stamp, _)) = self.waiting.front() {
-            if at.since(*stamp) <= SLACK_NS {
+            if at.since(*stamp) <= SLACK.as_nanos() as i64 {
                 return;
             }
             if let Some((stamp, item)) = self.waiting.pop_front() {
                 hand_on(stamp, &item);
             }
         }
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Hands on all that is left.

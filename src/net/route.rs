@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use nix::ifaddrs::getifaddrs;
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc;
 use nix::net::if_::{if_indextoname, if_nametoindex};
 use nix::sys::socket::{SockaddrStorage, getsockopt};
@@ -344,6 +344,17 @@ fn addresses_of(interface: &str) -> Vec<IpAddr> {
         v4.or_else(|| address.as_sockaddr_in6().map(|v6| v6.ip().into()))
     };
     its_own.filter_map(|entry| ip(entry.address?)).collect()
+}
+
+/// The hardware type (`ARPHRD_`) of the interface of this index; `ARPHRD_VOID` when it has gone.
+pub fn interface_hardware(index: u32) -> u16 {
+    let of_index = |entry: InterfaceAddress| {
+        let link = *entry.address?.as_link_addr()?;
+        (link.ifindex() == index as usize).then(|| link.hatype())
+    };
+    let addresses = getifaddrs().ok();
+    let found = addresses.and_then(|mut addresses| addresses.find_map(of_index));
+    found.unwrap_or(libc::ARPHRD_VOID)
 }
 
 /// The name of the interface of this index, its number in decimal when it has gone.

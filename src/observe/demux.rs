@@ -38,6 +38,16 @@ pub enum Subject {
     },
 }
 
+impl Subject {
+    /// Which end it comes from: what is no segment has arrived.
+    pub fn sender(&self) -> End {
+        match self {
+            Subject::Segment { from, .. } => *from,
+            Subject::Malformed { .. } | Subject::Fragment | Subject::Icmp { .. } => End::Peer,
+        }
+    }
+}
+
 impl Flow {
     /// What `packet` is to this connection, if anything.
     ///

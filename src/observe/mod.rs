@@ -15,11 +15,12 @@ mod rtt;
 mod text;
 
 use std::collections::HashMap;
+use std::mem;
 
 use crate::clock::Stamp;
 use crate::exchange::{
-    Anomaly, AnomalyKind, Checksum, End, Exchange, PREVIEW, PeerRecord, SegmentRecord, StateChange,
-    Verdict,
+    Anomaly, AnomalyKind, Checksum, End, Exchange, NewState, News, PREVIEW, PeerRecord,
+    SegmentRecord, Since, StateChange, Verdict,
 };
 use crate::tcp::reassembly::Reassembly;
 use crate::tcp::window::{AckJudgement, ack_answers_syn, judge_ack, segment_acceptable};
@@ -58,6 +59,8 @@ pub struct Observer {
     syn_ack: Option<Mark>,
     /// How many of each kind there were.
     anomalies_of: HashMap<AnomalyKind, u32>,
+    /// What the last frame told.
+    news: News,
     last: Stamp,
 }
 
@@ -112,12 +115,13 @@ impl Observer {
             reset_waits: None,
             syn_ack: None,
             anomalies_of: HashMap::new(),
+            news: News::default(),
             last: Stamp::default(),
         }
     }
 
-    /// The next frame of the connection. Frames come in order of their stamps.
-    pub fn observe(&mut self, at: Stamp, subject: &Subject) {
+    /// The next frame of the connection, and what it tells. Frames come in order of their stamps.
+    pub fn observe(&mut self, at: Stamp, subject: &Subject) -> News {
         let started = *self.exchange.started.get_or_insert(at);
         self.last = at;
         let t_ns = at.since(started);
@@ -158,6 +162,7 @@ impl Observer {
                 self.icmp(t_ns, ip.src(), message, quote);
             }
         }
+        mem::take(&mut self.news)
     }
 
     /// Everything that the frames have told. Silence is `filtered`.
@@ -478,21 +483,28 @@ impl Observer {
                 basis: claim.basis,
                 segment,
             };
+            let mut since = Since::Now;
             match (claim.place, self.syn_ack) {
                 (Place::SinceSynAck, Some(mark)) => {
                     states.insert(mark.change, change(mark.t_ns, mark.segment));
-                    continue;
+                    since = Since::SynAck;
                 }
                 (Place::InsteadOfLast, mark) => {
                     let last = states.iter().rposition(|earlier| earlier.end == claim.end);
                     if let Some(index) = last {
-                        states.remove(index);
+                        since = Since::InsteadOf(states.remove(index).states);
                         self.syn_ack = mark.map(|mark| mark.without(index));
                     }
+                    states.push(change(t_ns, segment));
                 }
-                _ => {}
+                _ => states.push(change(t_ns, segment)),
             }
-            states.push(change(t_ns, segment));
+            self.news.states.push(NewState {
+                end: claim.end,
+                states: claim.states,
+                basis: claim.basis,
+                since,
+            });
         }
     }
 
@@ -511,6 +523,7 @@ impl Observer {
         if *count == MOST_OF_A_KIND {
             text += " (more of this kind are not listed)";
         }
+        self.news.anomalies.push((kind, text.clone()));
         self.exchange.anomalies.push(Anomaly::new(kind, t_ns, text));
     }
 }

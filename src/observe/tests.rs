@@ -8,9 +8,9 @@ use proptest::prelude::*;
 
 use super::{MOST_CONTROLS, MOST_OF_A_KIND, MOST_SEGMENTS, Observer, Subject};
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Basis, Checksum, End, Exchange, Flow, Outcome, Verdict};
+use crate::exchange::{Basis, Checksum, End, Exchange, Flow, News, Outcome, Since, Verdict};
 use crate::link::{Direction, Frame};
-use crate::tcp::{Config, Connection, Schedule, State};
+use crate::tcp::{Config, Connection, Schedule, State, StateSet};
 use crate::wire::{
     Flags, IcmpMessage, IpFields, IpHeader, IpVersion, Options, Packet, Quote, Segment, SeqNumber,
     TcpOption, shorthand,
@@ -20,9 +20,11 @@ const ISS: SeqNumber = SeqNumber(u32::MAX);
 const IRS: SeqNumber = SeqNumber(7);
 
 /// `> S 0` is ours, `< S. 0 ack 1` the peer's; a number before it is the millisecond it is seen,
-/// else each comes 10 ms after the last. Our SYN is 0, the peer's is 0.
+/// else each comes 10 ms after the last. Our SYN is 0, the peer's is 0. What the frames tell one by
+/// one must be what they tell in the end.
 fn observed(frames: &[&str]) -> Exchange {
     let mut observer = Observer::new();
+    let mut told = News::default();
     let mut now = 0;
     for frame in frames {
         let (at, rest) = frame.split_at(frame.find(['>', '<']).unwrap());
@@ -31,9 +33,43 @@ fn observed(frames: &[&str]) -> Exchange {
             (">", text) => subject(End::Local, shorthand::read(text, ISS, IRS)),
             (_, text) => subject(End::Peer, shorthand::read(text, IRS, ISS)),
         };
-        observer.observe(Stamp(now * 1_000_000), &subject);
+        let news = observer.observe(Stamp(now * 1_000_000), &subject);
+        told.states.extend(news.states);
+        told.anomalies.extend(news.anomalies);
     }
-    observer.finish()
+    let exchange = observer.finish();
+    let anomalies = told.anomalies.iter().map(|(kind, text)| (kind.id(), text));
+    let listed = exchange.anomalies.iter().map(|it| (it.id, &it.text));
+    assert!(anomalies.eq(listed), "{told:#?}");
+    assert_eq!(in_the_end(&told), claims_of(&exchange));
+    exchange
+}
+
+/// An end, its states and their basis.
+type Claimed = (End, StateSet, Basis);
+
+/// The claims that hold in the end, each end's in their order.
+fn in_the_end(told: &News) -> [Vec<Claimed>; 2] {
+    [End::Local, End::Peer].map(|end| {
+        let mut claims: Vec<Claimed> = Vec::new();
+        for new in told.states.iter().filter(|new| new.end == end) {
+            if let Since::InsteadOf(wrong) = new.since {
+                let last = claims.pop();
+                assert_eq!(last.map(|(_, states, _)| states), Some(wrong));
+            }
+            claims.push((end, new.states, new.basis));
+        }
+        claims
+    })
+}
+
+fn claims_of(exchange: &Exchange) -> [Vec<Claimed>; 2] {
+    [End::Local, End::Peer].map(|end| {
+        let changes = exchange.states.iter().filter(|change| change.end == end);
+        changes
+            .map(|change| (end, change.states, change.basis))
+            .collect()
+    })
 }
 
 fn subject(from: End, segment: Segment) -> Subject {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::Stamp;
-use crate::exchange::{Basis, DataRecord, End, Exchange, PeerRecord};
+use crate::exchange::{DataRecord, End, Exchange, PeerRecord};
 
 use super::{Record, Report, Rtt, Summary, TargetInfo, printable};
 
@@ -234,7 +234,7 @@ fn probe(record: &Record, segments: bool) -> Probe<'_> {
         close: Close {
             requested: record.requested.word(),
             outcome: exchange.close.outcome.word(),
-            first: exchange.close.first.map(end),
+            first: exchange.close.first.map(End::word),
             fin_rtt_ns: exchange.close.fin_rtt_ns,
             peer_fin_ns: exchange.close.peer_fin_ns,
         },
@@ -311,13 +311,9 @@ fn data(data: &DataRecord) -> Data {
 fn states(exchange: &Exchange) -> Vec<StateLine> {
     let line = |change: &crate::exchange::StateChange| StateLine {
         t_ns: change.t_ns,
-        end: end(change.end),
+        end: change.end.word(),
         state: change.states.iter().map(|state| state.name()).collect(),
-        basis: match change.basis {
-            Basis::Seen => "seen",
-            Basis::Inferred => "inferred",
-            Basis::Possible => "possible",
-        },
+        basis: change.basis.word(),
     };
     exchange.states.iter().map(line).collect()
 }
@@ -369,13 +365,6 @@ fn summary_line(summary: &Summary) -> SummaryLine<'_> {
         kernel_rst: summary.kernel_rst,
         capture_drops: summary.capture_drops,
         elapsed_ns: summary.elapsed_ns,
-    }
-}
-
-fn end(end: End) -> &'static str {
-    match end {
-        End::Local => "local",
-        End::Peer => "peer",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The verdict in a sentence.
 
-use crate::exchange::{End as Side, Exchange, IcmpRecord, Outcome, Verdict};
+use crate::exchange::{Basis, End as Side, Exchange, IcmpRecord, Outcome, Verdict};
 use crate::session::End;
 
 use super::{Record, millis};
@@ -27,6 +27,27 @@ impl Outcome {
             Outcome::NoAck => "no-ack",
             Outcome::Aborted => "aborted",
             Outcome::NotAttempted => "not-attempted",
+        }
+    }
+}
+
+impl Basis {
+    /// The contract's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Basis::Seen => "seen",
+            Basis::Inferred => "inferred",
+            Basis::Possible => "possible",
+        }
+    }
+}
+
+impl Side {
+    /// The contract's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Side::Local => "local",
+            Side::Peer => "peer",
         }
     }
 }

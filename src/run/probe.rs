@@ -14,6 +14,7 @@ use crate::session::Handshake;
 use crate::tcp::Config;
 use crate::wire::{IpFields, SeqNumber};
 
+use super::capture::Capture;
 use super::sources::Sources;
 
 /// Sends the probe `seq` to `destination`. Says too whether the user wants no other.
@@ -24,6 +25,7 @@ pub(super) fn probe(
     plan: &Plan,
     (destination, departure): (&Destination, &Departure),
     (link, sources): (&mut Live, &mut Sources),
+    capture: Option<&mut Capture>,
     deadline: Option<Time>,
     seq: u64,
 ) -> io::Result<(Record, bool)> {
@@ -37,7 +39,11 @@ pub(super) fn probe(
         remote,
     };
     let drops = link.capture_drops();
-    let mut finished = engine::run(link, aim(plan, departure, flow), deadline)?;
+    let aim = aim(plan, departure, flow);
+    let mut finished = match capture {
+        Some(capture) => engine::run_recorded(link, aim, deadline, capture)?,
+        None => engine::run(link, aim, deadline)?,
+    };
     sources.used(link, flow, &finished.exchange);
     finished.name_what_was_awaited(plan.course.end);
     let failure = refusal(&finished, destination);
@@ -112,8 +118,8 @@ fn refusal(finished: &Finished, destination: &Destination) -> Option<Failure> {
         }
         None => {}
     }
-    let undecided =
-        finished.exchange.verdict.is_none() && finished.stopped == Some(Stop::Interrupted);
+    let undecided = finished.exchange.verdict.is_none()
+        && matches!(finished.stopped, Some(Stop::Interrupted | Stop::Unrecorded));
     undecided.then(|| {
         failure(
             "interrupted",
