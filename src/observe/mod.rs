@@ -48,6 +48,8 @@ pub struct Observer {
     received: Option<Reassembly>,
     /// The first bytes of it, each in its place.
     preview: [u8; PREVIEW],
+    /// SND.UNA as our TCP has it: of what it does not look at it takes no acknowledgment.
+    snd_una: Option<SeqNumber>,
     /// The window that we advertised last, in bytes.
     our_window: u32,
     /// The largest window that the peer advertised, in bytes.
@@ -109,6 +111,7 @@ impl Observer {
             negotiated: None,
             received: None,
             preview: [0; PREVIEW],
+            snd_una: None,
             our_window: 0,
             peer_window: 0,
             last_window: None,
@@ -359,6 +362,7 @@ impl Observer {
             self.note_closing_syn(t_ns, segment);
             self.exchange.handshake.peer_isn = Some(segment.seq);
             self.received = Some(Reassembly::new(segment.seq + 1));
+            self.snd_una = flags.ack().then_some(segment.ack);
             self.agree(segment);
         }
         self.take(t_ns, segment);
@@ -403,9 +407,10 @@ impl Observer {
         let Some(rcv_nxt) = self.rcv_nxt() else {
             return false;
         };
-        // An empty segment stands at the edge when its sender has filled our window: we do not look
-        // at it, but it is the peer's.
-        let at_edge = segment.seq_len() == 0 && segment.seq == rcv_nxt + self.our_window;
+        // A segment without text stands at the edge when its sender has filled our window, or one
+        // beyond with its FIN: we do not look at it, but it is the peer's.
+        let beyond = segment.seq.diff(rcv_nxt + self.our_window);
+        let at_edge = segment.payload.is_empty() && (0..=1).contains(&beyond);
         let acceptable = segment_acceptable(rcv_nxt, self.our_window, segment);
         self.acks_what_we_sent(segment) && (self.is_old(segment) || acceptable || at_edge)
     }
@@ -426,7 +431,7 @@ impl Observer {
         let (Some(iss), Some(nxt)) = (known.iss, known.nxt) else {
             return false;
         };
-        match self.ends.peer.acked {
+        match self.snd_una {
             _ if !segment.flags.ack() => true,
             Some(una) if self.ends.local_state() != State::SynReceived.into() => {
                 judge_ack(una, nxt, self.peer_window, segment.ack) != AckJudgement::Challenge
@@ -438,6 +443,14 @@ impl Observer {
     /// A segment that counts: data, FIN, states.
     fn take(&mut self, t_ns: i64, segment: &Segment) {
         let arrival = self.arrive(t_ns, segment);
+        if arrival.acceptable && segment.flags.ack() {
+            let newer = |una: &SeqNumber| una.lt(segment.ack);
+            self.snd_una = Some(
+                self.snd_una
+                    .filter(|una| !newer(una))
+                    .unwrap_or(segment.ack),
+            );
+        }
         self.follow_peer_window(t_ns, segment);
         if segment.flags.ack() {
             self.close.acknowledged(t_ns, segment.ack, &self.ends);
@@ -458,13 +471,12 @@ impl Observer {
         let crossing = flags.syn() && local == State::SynReceived.into();
         // In a synchronized state nothing of a segment with SYN counts (RFC 5961 4.2).
         let counts = !flags.syn() || flags.ack() && (crossing || local == State::SynSent.into());
+        let in_window = segment_acceptable(rcv_nxt, self.our_window, segment);
         Arrival {
             // A RST comes this way only where it refuses our SYN.
-            acceptable: crossing
-                || flags.rst()
-                || counts && segment_acceptable(rcv_nxt, self.our_window, segment),
+            acceptable: crossing || flags.rst() || counts && in_window,
             gap: rcv_nxt.lt(segment.text_seq()),
-            fin: if counts {
+            fin: if counts && (in_window || self.is_old(segment)) {
                 self.take_text(t_ns, segment)
             } else {
                 None
