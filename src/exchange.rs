@@ -4,15 +4,17 @@
 //! people beyond the wording of anomalies.
 
 mod anomaly;
+mod close;
 mod news;
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::clock::Stamp;
-use crate::tcp::{State, StateSet};
+use crate::tcp::{Negotiated, State, StateSet};
 use crate::wire::{IcmpMessage, IpHeader, Options, Segment, SeqNumber};
 
 pub use anomaly::{Anomaly, AnomalyKind};
+pub use close::{CloseRecord, Manner, Outcome};
 pub use news::{NewState, News, Since};
 
 /// The two addresses and ports of a connection, seen from us.
@@ -54,23 +56,6 @@ pub enum Verdict {
     Filtered,
     /// Any other ICMP error.
     Unreachable,
-}
-
-/// How the connection ended.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Outcome {
-    /// Both FINs were sent and acknowledged.
-    InOrder,
-    /// An acceptable RST of the peer ended it.
-    ResetByPeer,
-    /// The peer acknowledged our FIN and never sent its own.
-    NoFin,
-    /// The peer never acknowledged our FIN.
-    NoAck,
-    /// We reset it without having closed.
-    Aborted,
-    /// There was no handshake.
-    NotAttempted,
 }
 
 /// Why a state is claimed.
@@ -143,11 +128,15 @@ pub struct HandshakeRecord {
     pub syn_sent: u32,
     /// Our third segment left.
     pub completed: bool,
+    /// From the SYN-ACK to the first acknowledgment of it, nanoseconds.
+    pub ack_ns: Option<u64>,
+    /// From the SYN that was answered to that acknowledgment, nanoseconds.
+    pub initial_rtt_ns: Option<u64>,
 }
 
-/// What the peer's first answer offered.
+/// What the first segment of an end offered.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct PeerRecord {
+pub struct Offer {
     /// Its maximum segment size, bytes.
     pub mss: Option<u16>,
     /// Its window scale.
@@ -158,9 +147,9 @@ pub struct PeerRecord {
     pub timestamps: Option<(u32, u32)>,
     /// The window field, bytes.
     pub window: u16,
-    /// TTL or hop limit of the answer.
+    /// TTL or hop limit of that segment.
     pub ttl: u8,
-    /// It accepted ECN.
+    /// It offered ECN, or accepted it.
     pub ecn: bool,
     /// All its options.
     pub options: Options,
@@ -179,21 +168,21 @@ pub struct DataRecord {
     pub preview: Vec<u8>,
 }
 
+/// How many segments repeat what was sent before, of both ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Retransmitted {
+    /// SYNs.
+    pub syn: u32,
+    /// SYN-ACKs.
+    pub synack: u32,
+    /// FINs.
+    pub fin: u32,
+    /// Segments of data.
+    pub data: u32,
+}
+
 /// How many bytes, of all data received and of each segment's, are kept to be shown.
 pub const PREVIEW: usize = 64;
-
-/// How the connection was closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CloseRecord {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Who sent the first FIN.
-    pub first: Option<End>,
-    /// From our FIN to its acknowledgment, nanoseconds; `None` when the FIN was sent twice.
-    pub fin_rtt_ns: Option<u64>,
-    /// From our FIN to the peer's, nanoseconds; `None` when the peer's came first.
-    pub peer_fin_ns: Option<u64>,
-}
 
 /// An ICMP error that quotes our SYN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -237,10 +226,16 @@ pub struct Exchange {
     pub reason: Option<&'static str>,
     /// The handshake.
     pub handshake: HandshakeRecord,
+    /// What our SYN offered.
+    pub offered: Option<Offer>,
     /// The peer's answer.
-    pub peer: Option<PeerRecord>,
+    pub peer: Option<Offer>,
+    /// What the two agreed on.
+    pub agreed: Option<Negotiated>,
     /// Data both ways.
     pub data: DataRecord,
+    /// What was sent more than once, by either end.
+    pub retransmitted: Retransmitted,
     /// The close.
     pub close: CloseRecord,
     /// State changes of both ends, in order of time.
@@ -265,14 +260,12 @@ impl Exchange {
             verdict: None,
             reason: None,
             handshake: HandshakeRecord::default(),
+            offered: None,
             peer: None,
+            agreed: None,
             data: DataRecord::default(),
-            close: CloseRecord {
-                outcome: Outcome::NotAttempted,
-                first: None,
-                fin_rtt_ns: None,
-                peer_fin_ns: None,
-            },
+            retransmitted: Retransmitted::default(),
+            close: CloseRecord::default(),
             states: Vec::new(),
             segments: Vec::new(),
             icmp: None,

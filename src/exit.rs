@@ -100,7 +100,11 @@ fn ended_as_asked(record: &Record) -> bool {
             record.stopped || matches!(record.requested, End::Rst | End::SynRst | End::None)
         }
         Outcome::NoAck if !record.exchange.has_closed(Side::Local) => record.stopped,
-        Outcome::NoFin | Outcome::NoAck | Outcome::ResetByPeer | Outcome::NotAttempted => false,
+        Outcome::NoFin
+        | Outcome::NoAck
+        | Outcome::ResetByPeer
+        | Outcome::StillOpen
+        | Outcome::NotAttempted => false,
     }
 }
 

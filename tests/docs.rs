@@ -15,7 +15,7 @@ use serde_json::Value;
 use tcpshake::cli::{self, Cli};
 use tcpshake::clock::Stamp;
 use tcpshake::exchange::{
-    Anomaly, AnomalyKind, Basis, Checksum, End, Exchange, IcmpRecord, Outcome, PeerRecord,
+    Anomaly, AnomalyKind, Basis, Checksum, End, Exchange, IcmpRecord, Offer, Outcome,
     SegmentRecord, StateChange, Verdict,
 };
 use tcpshake::exit;
@@ -206,7 +206,8 @@ fn next(outcome: Outcome) -> Option<Outcome> {
         Outcome::ResetByPeer => Some(Outcome::NoFin),
         Outcome::NoFin => Some(Outcome::NoAck),
         Outcome::NoAck => Some(Outcome::Aborted),
-        Outcome::Aborted => Some(Outcome::NotAttempted),
+        Outcome::Aborted => Some(Outcome::StillOpen),
+        Outcome::StillOpen => Some(Outcome::NotAttempted),
         Outcome::NotAttempted => None,
     }
 }
@@ -373,7 +374,7 @@ fn the_variations_of_the_diagrams_are_what_the_program_draws() {
 fn record(full: bool) -> Record {
     let mut exchange = Exchange::new();
     if full {
-        exchange.peer = Some(PeerRecord::default());
+        exchange.peer = Some(Offer::default());
         exchange.states.push(StateChange {
             t_ns: 0,
             end: End::Local,

@@ -81,6 +81,7 @@ impl CloseWatch {
             first,
             fin_rtt_ns: self.fin_rtt_ns,
             peer_fin_ns,
+            ..CloseRecord::default()
         }
     }
 }

@@ -19,8 +19,8 @@ use std::mem;
 
 use crate::clock::Stamp;
 use crate::exchange::{
-    Anomaly, AnomalyKind, Checksum, End, Exchange, NewState, News, PREVIEW, PeerRecord,
-    SegmentRecord, Since, StateChange, Verdict,
+    Anomaly, AnomalyKind, Checksum, End, Exchange, NewState, News, Offer, PREVIEW, SegmentRecord,
+    Since, StateChange, Verdict,
 };
 use crate::tcp::reassembly::Reassembly;
 use crate::tcp::window::{AckJudgement, ack_answers_syn, judge_ack, segment_acceptable};
@@ -541,9 +541,9 @@ impl Observer {
 }
 
 /// What the answer to our SYN says of the peer.
-fn offer(ttl: u8, segment: &Segment) -> PeerRecord {
+fn offer(ttl: u8, segment: &Segment) -> Offer {
     let options = &segment.options;
-    PeerRecord {
+    Offer {
         mss: options.mss(),
         wscale: options.window_scale(),
         sack: options.sack_permitted(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::clock::Stamp;
-use crate::exchange::{DataRecord, End, Exchange, PeerRecord};
+use crate::exchange::{DataRecord, End, Exchange, Offer};
 
 use super::{Record, Report, Rtt, Summary, TargetInfo, printable};
 
@@ -282,7 +282,7 @@ fn handshake(exchange: &Exchange) -> Handshake {
     }
 }
 
-fn peer(peer: &PeerRecord) -> Peer {
+fn peer(peer: &Offer) -> Peer {
     Peer {
         mss: peer.mss,
         wscale: peer.wscale,

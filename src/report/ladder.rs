@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use crate::exchange::{
-    Anomaly, AnomalyKind, DataRecord, End, Exchange, IcmpPacket, Outcome, PeerRecord, StateChange,
+    Anomaly, AnomalyKind, DataRecord, End, Exchange, IcmpPacket, Offer, Outcome, StateChange,
 };
 use crate::tcp::{State, StateSet};
 
@@ -377,7 +377,7 @@ fn abbreviated(state: State) -> &'static str {
 }
 
 /// What the peer's answer offered.
-fn offer(peer: &PeerRecord, exchange: &Exchange) -> String {
+fn offer(peer: &Offer, exchange: &Exchange) -> String {
     let mut parts = Vec::new();
     if let Some(mss) = peer.mss {
         parts.push(format!("mss {mss}"));

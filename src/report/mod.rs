@@ -1,5 +1,6 @@
 //! What is known, written for people and for programs: one file a format.
 
+mod connection;
 mod fields;
 mod json;
 mod ladder;
@@ -19,6 +20,7 @@ use crate::clock::Stamp;
 use crate::exchange::Exchange;
 use crate::session::End;
 
+pub use connection::{Connection, Each, Explanation, Totals};
 pub use json::{Json, probe_value, summary_value};
 pub use ladder::Ladder;
 pub use line::Lines;

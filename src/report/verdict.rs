@@ -26,6 +26,7 @@ impl Outcome {
             Outcome::NoFin => "no-fin",
             Outcome::NoAck => "no-ack",
             Outcome::Aborted => "aborted",
+            Outcome::StillOpen => "still-open",
             Outcome::NotAttempted => "not-attempted",
         }
     }
@@ -115,6 +116,7 @@ fn ending(record: &Record) -> &'static str {
         Outcome::Aborted if record.stopped => "stopped early and reset by us",
         Outcome::Aborted if !resets => "but the peer took no more of our data",
         Outcome::Aborted => "reset by us as asked",
+        Outcome::StillOpen => "and still open",
         Outcome::NotAttempted => "not closed",
     }
 }
