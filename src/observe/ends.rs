@@ -189,9 +189,9 @@ impl Ends {
                 }
             }
             Sight::Ours => {}
-            Sight::Here if arrival.acceptable => {
-                effect.fin = arrival.fin.is_some();
-                receiver.known.receives(effect);
+            Sight::Here if arrival.acceptable && sender.known.is_whole_to(&receiver.known) => {
+                let fin = arrival.fin.is_some();
+                receiver.known.has_received(effect, fin);
             }
             Sight::Here | Sight::Afar => receiver.known.may_receive(effect),
         }

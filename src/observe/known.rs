@@ -34,6 +34,21 @@ pub(super) struct Effect {
 }
 
 impl Effect {
+    /// The same where the FIN does not count.
+    pub(super) fn without_fin(self) -> Effect {
+        let fin = false;
+        Effect { fin, ..self }
+    }
+
+    /// The same where it acknowledges a SYN and a FIN from before the capture.
+    fn acknowledging(self) -> Effect {
+        Effect {
+            acks_syn: true,
+            acks_fin: true,
+            ..self
+        }
+    }
+
     fn apply(self, state: State) -> StateSet {
         if self.rst {
             return self.apply_rst(state);
@@ -86,8 +101,12 @@ pub(super) struct Known {
     fin_waits: bool,
     /// It may have sent its FIN before the capture began.
     pub(super) fin_before: bool,
+    /// The capture began when it had sent up to here.
+    begun: Option<SeqNumber>,
     /// Something of it was captured.
     spoke: bool,
+    /// It sent a RST: all else was sent before.
+    has_reset: bool,
     /// A RST that was not taken came when the other end had sent up to here.
     pub(super) doubted: Option<SeqNumber>,
     /// States that its last segment allows, before anything that may have reached it since.
@@ -109,6 +128,7 @@ impl Known {
     /// The capture begins when it has sent up to `nxt`, in one of `states`.
     pub(super) fn begin(&mut self, nxt: SeqNumber, states: StateSet) {
         self.nxt = Some(nxt);
+        self.begun = Some(nxt);
         self.fin_before = true;
         self.prove(states);
     }
@@ -117,6 +137,12 @@ impl Known {
     pub(super) fn prove(&mut self, states: StateSet) {
         self.proven = states;
         self.states = states;
+    }
+
+    /// Whether the capture holds everything of it that `other` still waits for.
+    pub(super) fn is_whole_to(&self, other: &Known) -> bool {
+        let reaches = |begun: SeqNumber| other.acked.is_some_and(|acked| begun.le(acked));
+        self.begun.is_none_or(reaches)
     }
 
     /// Whether `ack` acknowledges its SYN.
@@ -176,15 +202,13 @@ impl Known {
     /// It may have been sent before something already seen, and overtaken or repeated on the way.
     /// Nothing comes after a RST.
     pub(super) fn is_stale(&self, segment: &Segment) -> bool {
-        if segment.flags.rst() {
-            return false;
+        if segment.flags.rst() || self.has_reset {
+            return !segment.flags.rst();
         }
         let acks_less =
             segment.flags.ack() && self.acked.is_some_and(|acked| segment.ack.lt(acked));
-        let syn_again = segment.flags.syn()
-            && self
-                .iss
-                .is_some_and(|iss| self.nxt.is_some_and(|nxt| (iss + 1).lt(nxt)));
+        let beyond_syn = self.iss.zip(self.nxt).map(|(iss, nxt)| (iss + 1).lt(nxt));
+        let syn_again = segment.flags.syn() && beyond_syn.unwrap_or(self.spoke);
         // An empty ACK without news cannot be told from one that was sent long ago.
         let without_news = segment.seq_len() == 0
             && self.nxt == Some(segment.seq)
@@ -303,6 +327,7 @@ impl Known {
 
     /// It sent a segment that belongs to this connection.
     pub(super) fn sends(&mut self, segment: &Segment, other: &Known, doubt: Doubt) {
+        self.has_reset |= segment.flags.rst();
         let allowed = self.may_send(segment, other, doubt);
         // What was known before still holds, but for what the end does by itself: it closes, or
         // opens, where nothing was known.
@@ -345,11 +370,40 @@ impl Known {
         self.states = self.reachable(self.proven, |state| state);
     }
 
+    /// This may arrive; its FIN then counts only if nothing before it is missing.
     pub(super) fn may_receive(&mut self, effect: Effect) {
+        self.remember(effect);
+        if effect.fin {
+            self.remember(effect.without_fin());
+        }
+        if self.fin_before {
+            self.remember(effect.acknowledging());
+            self.remember(effect.without_fin().acknowledging());
+        }
+        self.spread();
+    }
+
+    /// This has arrived, though what the end sends next may have been on its way before. `fin`: by
+    /// it nothing is missing any more before the FIN.
+    pub(super) fn has_received(&mut self, effect: Effect, fin: bool) {
+        if self.fin_before {
+            return self.may_receive(effect);
+        }
+        self.remember(effect.without_fin());
+        self.receives(effect.without_fin());
+        if fin {
+            let effect = Effect { fin, ..effect };
+            self.remember(effect);
+            self.receives(effect);
+        } else if effect.fin {
+            self.may_receive(effect);
+        }
+    }
+
+    fn remember(&mut self, effect: Effect) {
         if !self.arriving.contains(&effect) {
             self.arriving.push(effect);
         }
-        self.spread();
     }
 
     /// This has arrived. The end's own FINs are known.

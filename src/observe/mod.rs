@@ -295,12 +295,14 @@ impl Observer {
         }
         match self.exchange.verdict {
             Some(Verdict::Open) => self.judge(t_ns, from, ttl, segment),
-            None if from == End::Peer => self.answer_to_syn(t_ns, ttl, segment),
-            None => self.before_the_answer(t_ns, segment),
+            None if from == End::Peer && self.exchange.handshake.isn.is_some() => {
+                self.answer_to_syn(t_ns, ttl, segment);
+            }
+            None => self.before_the_answer(t_ns, from, segment),
             Some(_) if from == End::Peer && self.may_answer_again(segment) => {
                 self.answer_to_syn(t_ns, ttl, segment);
             }
-            Some(_) if from == End::Local => self.before_the_answer(t_ns, segment),
+            Some(_) if from == End::Local => self.before_the_answer(t_ns, from, segment),
             Some(_) => {
                 let text = format!("a segment ({flags}) came after the verdict");
                 self.anomaly(AnomalyKind::LateAnswer, t_ns, text);
@@ -426,6 +428,17 @@ impl Observer {
         }
     }
 
+    /// As much of that as is certain: without the SYNs its scale is not known.
+    fn window_at_least(&self, from: End) -> u32 {
+        let window = self.sides[from.other()].advertised.window;
+        let is_known = self.vantage == Vantage::Ours || self.exchange.agreed.is_some();
+        if is_known {
+            window
+        } else {
+            window >> MAX_SHIFT
+        }
+    }
+
     /// Its number has been received already.
     fn is_old(&self, from: End, segment: &Segment) -> bool {
         let Some(rcv_nxt) = self.rcv_nxt(from) else {
@@ -488,9 +501,10 @@ impl Observer {
         let opening = crossing || states == State::SynSent.into() || from == End::Local;
         let counts = !flags.syn() || flags.ack() && opening;
         let in_window = segment_acceptable(rcv_nxt, self.window_for(from), segment);
+        let surely = segment_acceptable(rcv_nxt, self.window_at_least(from), segment);
         Arrival {
             // A RST comes this way only where it refuses our SYN.
-            acceptable: crossing || flags.rst() || counts && in_window,
+            acceptable: crossing || flags.rst() || counts && surely,
             gap: rcv_nxt.lt(segment.text_seq()),
             fin: if counts && (in_window || self.is_old(from, segment)) {
                 self.take_text(t_ns, from, segment)

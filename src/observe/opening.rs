@@ -3,14 +3,11 @@
 use crate::exchange::{AnomalyKind, End, Offer, Verdict};
 use crate::tcp::reassembly::Reassembly;
 use crate::tcp::window::ack_answers_syn;
-use crate::tcp::{Negotiated, State, accepts_ecn, offers_ecn};
+use crate::tcp::{Negotiated, Side, State, accepts_ecn, offers_ecn};
 use crate::wire::{Segment, SeqNumber};
 
 use super::queue::Queue;
 use super::{Mark, Observer, Vantage};
-
-/// RFC 9293 3.7.1: where no SYN says more.
-const DEFAULT_MSS: u32 = 536;
 
 impl Observer {
     /// Of a connection whose beginning was not captured, the first segments tell where it stands.
@@ -32,9 +29,9 @@ impl Observer {
         if self.exchange.verdict == Some(Verdict::Closed) || !answers {
             return;
         }
-        self.begin(from, segment.seq);
+        self.begin(from, segment.seq, flags.rst());
         if flags.ack() {
-            self.begin(other, segment.ack);
+            self.begin(other, segment.ack, flags.rst());
         }
         let has_answer = self.exchange.verdict == Some(Verdict::Open);
         if !has_answer && flags.ack() && !flags.rst() {
@@ -42,7 +39,8 @@ impl Observer {
         }
     }
 
-    fn begin(&mut self, end: End, nxt: SeqNumber) {
+    /// `reset`: by a RST, which may refuse a SYN.
+    fn begin(&mut self, end: End, nxt: SeqNumber, reset: bool) {
         use State::*;
         if self.ends.known(end).nxt.is_some() {
             return;
@@ -57,10 +55,12 @@ impl Observer {
             LastAck,
             TimeWait,
         ];
-        self.ends.begin(end, nxt, any.into());
+        let syn_sent = reset.then_some(SynSent);
+        self.ends
+            .begin(end, nxt, any.into_iter().chain(syn_sent).collect());
         self.sides[end].text = Some(Reassembly::new(nxt));
         let window = self.window_for(end);
-        self.ends.queues(end, Queue::new(DEFAULT_MSS, window, nxt));
+        self.ends.queues(end, Queue::in_the_middle(window, nxt));
     }
 
     /// What is acknowledged has arrived, though the capture may lack it.
@@ -117,12 +117,12 @@ impl Observer {
         self.anomaly(AnomalyKind::SynRetransmitted, t_ns, text);
     }
 
-    /// What the client sends while its SYN is unanswered.
-    pub(super) fn before_the_answer(&mut self, t_ns: i64, segment: &Segment) {
+    /// What the client sends while its SYN is unanswered, and RSTs where no SYN was captured.
+    pub(super) fn before_the_answer(&mut self, t_ns: i64, from: End, segment: &Segment) {
         if segment.flags.rst() {
-            self.close.reset(End::Local, self.ends.states(End::Local));
+            self.close.reset(from, self.ends.states(from));
         }
-        self.take(t_ns, End::Local, segment);
+        self.take(t_ns, from, segment);
     }
 
     /// An ICMP error decides for our own TCP. Another may take it for a hint and go on (RFC 9293
@@ -136,8 +136,7 @@ impl Observer {
     pub(super) fn answer_to_syn(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
         let flags = segment.flags;
         let local = self.ends.known(End::Local);
-        let numbers = local.iss.zip(local.nxt);
-        if let Some((iss, nxt)) = numbers
+        if let Some((iss, nxt)) = local.iss.zip(local.nxt)
             && flags.ack()
             && !ack_answers_syn(iss, nxt, segment.ack)
         {
@@ -199,21 +198,18 @@ impl Observer {
     }
 
     fn agree(&mut self, syn_ack: &Segment) {
-        let Some(syn) = &self.syn else { return };
-        let agreed = Negotiated::from_syns(syn, syn_ack);
-        let queues = [
-            (End::Peer, agreed.opener, syn_ack.seq),
-            (End::Local, agreed.answerer, syn.seq),
-        ];
-        for (end, receiver, isn) in queues {
-            let window = match end {
-                End::Peer => self.sides.local.advertised.window,
-                End::Local => u32::from(syn_ack.window),
-            };
-            let mss = agreed.most_text(receiver);
-            self.ends.queues(end, Queue::new(mss, window, isn + 1));
-        }
-        self.exchange.agreed = Some(agreed);
+        let syn = self.syn.as_ref();
+        self.exchange.agreed = syn.map(|syn| Negotiated::from_syns(syn, syn_ack));
+        let agreed = self.exchange.agreed;
+        let text_to = |side: fn(Negotiated) -> Side| agreed.map(|it| it.most_text(side(it)));
+        let to_client = self.sides.local.advertised.window;
+        let to_server = u32::from(syn_ack.window);
+        let by_server = Queue::new(text_to(|it| it.opener), to_client, syn_ack.seq + 1);
+        let iss = self.ends.known(End::Local).iss;
+        let start = iss.map_or(syn_ack.ack, |iss| iss + 1);
+        let by_client = Queue::new(text_to(|it| it.answerer), to_server, start);
+        self.ends.queues(End::Peer, by_server);
+        self.ends.queues(End::Local, by_client);
     }
 
     pub(super) fn decide(&mut self, verdict: Verdict, reason: &'static str) {

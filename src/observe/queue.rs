@@ -9,8 +9,9 @@ use crate::wire::{Segment, SeqNumber};
 /// What the send queue of an end may hold.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    /// The most text of a segment, bytes.
+    /// The most text of a segment, bytes; of those seen where no SYN says it.
     mss: u32,
+    mss_known: bool,
     /// The window that the other end advertised last, bytes.
     window: u32,
     /// The number after all text seen of it.
@@ -33,9 +34,10 @@ const MOST_UNHEARD: usize = 1024;
 
 impl Queue {
     /// Of an end that sends at most `mss` bytes of text in a segment, from `start`, to a `window`.
-    pub(super) fn new(mss: u32, window: u32, start: SeqNumber) -> Queue {
+    pub(super) fn new(mss: Option<u32>, window: u32, start: SeqNumber) -> Queue {
         Queue {
-            mss: mss.max(1),
+            mss: mss.unwrap_or_default().max(1),
+            mss_known: mss.is_some(),
             window,
             nxt: None,
             empty_at: None,
@@ -43,6 +45,16 @@ impl Queue {
             other_nxt: None,
             unheard: Vec::new(),
             heard: start,
+        }
+    }
+
+    /// Of an end of which nothing is known but that it has sent up to `nxt`: text may be waiting, and
+    /// nothing of what it sent need have been acknowledged.
+    pub(super) fn in_the_middle(window: u32, nxt: SeqNumber) -> Queue {
+        let long_ago = nxt - (1 << 30);
+        Queue {
+            nxt: Some(nxt),
+            ..Queue::new(None, window, long_ago)
         }
     }
 
@@ -93,6 +105,9 @@ impl Queue {
             return true;
         }
         self.nxt = Some(end);
+        if !self.mss_known {
+            self.mss = self.mss.max(len);
+        }
         // RFC 9293 3.9.1.2: PSH on the last that is queued. Some set it in between, and cut what is
         // queued at other places than full segments.
         let is_last = at_once && segment.flags.psh() && len < self.room();
@@ -153,7 +168,7 @@ mod tests {
 
     /// With segments of up to `mss` bytes, to such a window. `> ` is the other end.
     fn queue_of(mss: u32, window: u32, texts: &[&str]) -> (Queue, bool) {
-        let mut queue = Queue::new(mss, window, SeqNumber(1));
+        let mut queue = Queue::new(Some(mss), window, SeqNumber(1));
         let mut may_wait = false;
         for text in texts {
             match text.split_once(' ') {

@@ -3,10 +3,10 @@
 use crate::exchange::{AnomalyKind, End};
 use crate::tcp::window::{RstJudgement, judge_rst};
 use crate::tcp::{State, StateSet};
-use crate::wire::Segment;
+use crate::wire::{Segment, SeqNumber};
 
-use super::Observer;
 use super::ends::Arrival;
+use super::{Observer, Sight};
 
 impl Observer {
     pub(super) fn reset(&mut self, t_ns: i64, from: End, ttl: u8, segment: &Segment) {
@@ -14,7 +14,11 @@ impl Observer {
         let Some(rcv_nxt) = self.rcv_nxt(from) else {
             return;
         };
-        let judgement = judge_rst(rcv_nxt, self.window_for(from), segment.seq);
+        let judgement = if self.may_be_expected(from, segment.seq) {
+            RstJudgement::Reset
+        } else {
+            judge_rst(rcv_nxt, self.window_for(from), segment.seq)
+        };
         let taken = if self.ends.states(other) == State::SynSent.into() {
             // RFC 9293 3.10.7.3, second: by its acknowledgment.
             segment.flags.ack() && self.acks_what_was_sent(from, segment)
@@ -50,6 +54,16 @@ impl Observer {
             self.ends.sends(from, t_ns, segment, arrival)
         };
         self.claims(t_ns, claims);
+    }
+
+    /// Of an end that is far away, or was before the capture began, it is not known what has arrived there, only what it has
+    /// acknowledged: it may expect any number from there to what was sent.
+    fn may_be_expected(&self, from: End, seq: SeqNumber) -> bool {
+        let (sender, receiver) = (self.ends.known(from), self.ends.known(from.other()));
+        let numbers = receiver.acked.zip(sender.nxt);
+        let afar = self.ends.sight(from.other()) == Sight::Afar;
+        (afar || !sender.is_whole_to(receiver))
+            && numbers.is_some_and(|(acked, nxt)| acked.le(seq) && seq.le(nxt))
     }
 
     /// The ACK of the SYN-ACK leaves. A RST that had come on the heels of that has its turn now.

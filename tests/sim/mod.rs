@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on stops here
 #![allow(dead_code)] // each test file uses a part
 
+pub mod elsewhere;
 pub mod network;
 pub mod oracle;
 pub mod peer;

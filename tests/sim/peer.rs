@@ -73,6 +73,7 @@ enum Task {
 /// Our own TCP in LISTEN, and its application: it says something at once, and something more when
 /// it is asked.
 pub struct Listener {
+    config: Config,
     connection: Connection,
     policy: Policy,
     pause: Duration,
@@ -120,11 +121,12 @@ impl Listener {
 
     /// With everything chosen; its application says nothing.
     pub fn with(policy: Policy, config: Config, pause: Duration) -> Listener {
-        let mut connection = Connection::new(config);
+        let mut connection = Connection::new(config.clone());
         if policy != Policy::Refuse {
             connection.listen();
         }
         Listener {
+            config,
             connection,
             policy,
             pause,
@@ -137,6 +139,14 @@ impl Listener {
             outbox: VecDeque::new(),
             moves: 0,
         }
+    }
+
+    /// Opens the connection instead of waiting for one.
+    pub fn opening(mut self, now: Time) -> Listener {
+        self.connection = Connection::new(self.config.clone());
+        self.connection.open(now);
+        self.fetch();
+        self
     }
 
     /// So many bytes at once, and so many when it is asked.
