@@ -40,12 +40,11 @@ pub(super) fn probe(
     };
     let drops = link.capture_drops();
     let aim = aim(plan, departure, flow);
-    let mut finished = match capture {
+    let finished = match capture {
         Some(capture) => engine::run_recorded(link, aim, deadline, capture)?,
         None => engine::run(link, aim, deadline)?,
     };
     sources.used(link, flow, &finished.exchange);
-    finished.name_what_was_awaited(plan.course.end);
     let failure = refusal(&finished, destination);
     let record = Record {
         seq,
