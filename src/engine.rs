@@ -8,10 +8,10 @@ use std::io;
 use std::time::Duration;
 
 use crate::clock::{Stamp, Time};
-use crate::exchange::{Anomaly, AnomalyKind, Checksum, End, Exchange, Flow, Outcome, Verdict};
+use crate::exchange::{AnomalyKind, Checksum, End, Exchange, Flow, Notes, Untold, Verdict};
 use crate::link::{Frame, Link, SendError, Wake};
-use crate::observe::{Observer, Subject, Vantage};
-use crate::session::{End as Ending, Handshake};
+use crate::observe::Subject;
+use crate::session::Handshake;
 use crate::wire::{IpFields, Packet, Segment};
 
 use ledger::Ledger;
@@ -65,18 +65,6 @@ pub struct Finished {
     pub stamped: bool,
 }
 
-impl Finished {
-    /// Where our FIN waited for the peer's until we gave up, says so: no frame tells what our RST
-    /// had waited for.
-    pub fn name_what_was_awaited(&mut self, end: Ending) {
-        let close = &mut self.exchange.close;
-        let waited = self.stopped.is_none() && end.waits_for_fin();
-        if waited && close.outcome == Outcome::Aborted {
-            close.outcome = Outcome::NoFin;
-        }
-    }
-}
-
 /// Why a session was cut short.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stop {
@@ -121,7 +109,8 @@ struct Engine<'a, L> {
     stopped: Option<Stop>,
     interrupted: bool,
     stamped: bool,
-    notes: Vec<(AnomalyKind, String)>,
+    /// What belongs to no frame.
+    notes: Notes,
     identification: u16,
 }
 
@@ -140,7 +129,7 @@ impl<'a, L: Link> Engine<'a, L> {
             stopped: None,
             interrupted: false,
             stamped: true,
-            notes: Vec::new(),
+            notes: Notes::default(),
         }
     }
 
@@ -231,7 +220,7 @@ impl<'a, L: Link> Engine<'a, L> {
                 }
                 Err(error) => {
                     let text = format!("a segment ({}) was not sent: {error}", sent.flags);
-                    self.notes.push((AnomalyKind::SendFailed, text));
+                    self.notes.push(AnomalyKind::SendFailed, text);
                 }
             }
         }
@@ -313,7 +302,7 @@ impl<'a, L: Link> Engine<'a, L> {
 
     /// A segment on our connection that we did not send.
     fn note_stranger(&mut self, segment: &Segment) -> (AnomalyKind, String) {
-        let note = if segment.flags.rst() {
+        if segment.flags.rst() {
             self.kernel_rst += 1;
             let text =
                 "the kernel of this host sent a RST on our connection: the port guard did not hold";
@@ -324,9 +313,7 @@ impl<'a, L: Link> Engine<'a, L> {
                 segment.flags
             );
             (AnomalyKind::ForeignSegment, text)
-        };
-        self.notes.push(note.clone());
-        note
+        }
     }
 
     /// The report shows each of our segments at the time it left, and whatever else is queued.
@@ -356,7 +343,7 @@ impl<'a, L: Link> Engine<'a, L> {
             let text = format!(
                 "{missing} of our segments never left this host: the next hop did not answer, or a local rule dropped them"
             );
-            self.notes.push((AnomalyKind::NotSent, text));
+            self.notes.push(AnomalyKind::NotSent, text);
         }
     }
 
@@ -364,12 +351,12 @@ impl<'a, L: Link> Engine<'a, L> {
         if lost > 0 {
             let text =
                 format!("the capture lost {lost} frames: segments may be missing from this report");
-            self.notes.push((AnomalyKind::CaptureDrops, text));
+            self.notes.push(AnomalyKind::CaptureDrops, text);
         }
         if !self.stamped {
             let text = "the kernel did not stamp every frame: no round trip is given";
             self.notes
-                .push((AnomalyKind::NoKernelStamp, text.to_string()));
+                .push(AnomalyKind::NoKernelStamp, text.to_string());
         }
     }
 
@@ -382,35 +369,33 @@ impl<'a, L: Link> Engine<'a, L> {
                 "the wall clock was set by {:+.3} s meanwhile: times across that moment are wrong",
                 step as f64 / 1e9
             );
-            self.notes.push((AnomalyKind::ClockStepped, text));
+            self.notes.push(AnomalyKind::ClockStepped, text);
         }
     }
 
     fn finish(self, started: Stamp) -> Finished {
-        // With nothing sent, what a local rule answered (`reject`) says nothing of the peer.
-        let observer = if self.refused.is_some() {
-            Observer::new(Vantage::Ours)
+        let Audience {
+            observer,
+            of_frames,
+            ..
+        } = self.audience;
+        let mut exchange = if self.refused.is_some() {
+            // With nothing sent, what a local rule answered (`reject`) says nothing of the peer.
+            Exchange::new()
         } else {
-            self.audience.observer
+            observer.finish()
         };
-        let mut exchange = observer.finish();
-        if !self.stamped {
-            exchange.handshake.rtt_ns = None;
+        if self.refused.is_none() && !exchange.is_answered() {
+            // Though not even a SYN was captured.
+            exchange.verdict = Some(Verdict::Filtered);
+            exchange.reason = Some("no-response");
         }
-        let cut_short = matches!(self.stopped, Some(Stop::Interrupted | Stop::Unrecorded));
-        let waited = self.refused.is_none() && !cut_short;
-        let answered = exchange.peer.is_some() || exchange.icmp.is_some();
-        if !answered {
-            // Silence says something only to those who waited, though not even a SYN was captured.
-            exchange.verdict = waited.then_some(Verdict::Filtered);
-            exchange.reason = waited.then_some("no-response");
-        }
-        let t_ns = i64::try_from(exchange.elapsed_ns).unwrap_or(i64::MAX);
-        exchange.anomalies.extend(
-            self.notes
-                .into_iter()
-                .map(|(kind, text)| Anomaly::new(kind, t_ns, text)),
-        );
+        exchange.add_untold(Untold {
+            awaited_fin: self.probe.session.requested().waits_for_fin(),
+            interrupted: matches!(self.stopped, Some(Stop::Interrupted | Stop::Unrecorded)),
+            of_frames,
+            of_no_frame: self.notes,
+        });
         Finished {
             started: exchange.started.unwrap_or(started),
             exchange,

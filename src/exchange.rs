@@ -6,6 +6,7 @@
 mod anomaly;
 mod close;
 mod news;
+mod untold;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,6 +17,7 @@ use crate::wire::{IcmpMessage, IpHeader, Options, Segment, SeqNumber};
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use close::{CloseRecord, Manner, Outcome};
 pub use news::{NewState, News, Since};
+pub use untold::{Notes, Untold};
 
 /// The two addresses and ports of a connection, seen from us.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -222,7 +224,7 @@ pub struct Exchange {
     pub started: Option<Stamp>,
     /// The verdict, `None` as long as nothing was sent.
     pub verdict: Option<Verdict>,
-    /// nmap's word for why.
+    /// nmap's word for why; `interrupted` where nobody waited for a verdict.
     pub reason: Option<&'static str>,
     /// The handshake.
     pub handshake: HandshakeRecord,

@@ -99,7 +99,9 @@ fn ended_as_asked(record: &Record) -> bool {
         Outcome::Aborted => {
             record.stopped || matches!(record.requested, End::Rst | End::SynRst | End::None)
         }
-        Outcome::NoAck if !record.exchange.has_closed(Side::Local) => record.stopped,
+        Outcome::NoAck | Outcome::NoFin if !record.exchange.has_closed(Side::Local) => {
+            record.stopped
+        }
         Outcome::NoFin
         | Outcome::NoAck
         | Outcome::ResetByPeer
@@ -112,8 +114,9 @@ fn ended_as_asked(record: &Record) -> bool {
 mod tests {
     use super::*;
     use crate::clock::Stamp;
-    use crate::exchange::Exchange;
+    use crate::exchange::{Basis, Exchange, StateChange};
     use crate::report::{LocalInfo, TargetInfo};
+    use crate::tcp::State;
 
     fn ended(verdict: Option<Verdict>) -> Record {
         let mut exchange = Exchange {
@@ -169,18 +172,28 @@ mod tests {
 
     #[test]
     fn what_was_cut_short_before_our_fin_is_no_fault_of_the_peer() {
-        for (outcome, stopped, status) in [
-            (Outcome::NoAck, true, SUCCESS),
-            (Outcome::NoAck, false, MISBEHAVED),
-            (Outcome::Aborted, true, SUCCESS),
-            (Outcome::NoFin, true, MISBEHAVED),
+        for (outcome, closed, stopped, status) in [
+            (Outcome::NoAck, false, true, SUCCESS),
+            (Outcome::NoAck, false, false, MISBEHAVED),
+            (Outcome::NoAck, true, true, MISBEHAVED),
+            (Outcome::NoFin, false, true, SUCCESS),
+            (Outcome::NoFin, false, false, MISBEHAVED),
+            (Outcome::NoFin, true, true, MISBEHAVED),
+            (Outcome::Aborted, false, true, SUCCESS),
         ] {
             let mut record = ended(OPEN);
             record.exchange.close.outcome = outcome;
             record.stopped = stopped;
+            record.exchange.states.extend(closed.then_some(StateChange {
+                t_ns: 0,
+                end: Side::Local,
+                states: State::FinWait1.into(),
+                basis: Basis::Seen,
+                segment: 0,
+            }));
             let mut tally = Tally::new(1, false);
             tally.add(&record);
-            assert_eq!(tally.status(), status, "{outcome:?}");
+            assert_eq!(tally.status(), status, "{outcome:?} {closed} {stopped}");
         }
     }
 

@@ -9,13 +9,13 @@ use std::{fs, thread};
 
 use tcpshake::capture::link::{LinkType, network};
 use tcpshake::capture::tunnel::innermost;
-use tcpshake::capture::{Captured, Reader};
+use tcpshake::capture::{Captured, Item, Reader};
 use tcpshake::clock::Stamp;
 use tcpshake::link::Direction;
 use tcpshake::wire::Packet;
 
 use written::frames::{COOKED, ether_type, ethernet, framed, outer_v4, v4, v6, ways};
-use written::{MICROSECONDS, NANOSECONDS, ORDERS, Order, Pcap, Pcapng};
+use written::{Extra, MICROSECONDS, NANOSECONDS, ORDERS, Order, Pcap, Pcapng};
 
 const ETHERNET: u16 = 1;
 const RAW: u16 = 101;
@@ -175,6 +175,82 @@ fn directions_come_from_the_flags_or_from_the_link_header() {
         let (sent, received) = (Some(Direction::Sent), Some(Direction::Received));
         assert_eq!(directions, [received, sent, sent, sent]);
     }
+}
+
+/// A line for each frame, and for the statistics between them: the comments of each.
+fn comments(capture: &[u8]) -> Vec<String> {
+    let mut reader = Reader::new(capture).expect("a capture");
+    let mut lines = Vec::new();
+    while let Some(item) = reader.next_item().expect("no fault") {
+        let (what, comments) = match item {
+            Item::Frame(Captured {
+                is_ours: true,
+                comments,
+                ..
+            }) => ("ours", comments),
+            Item::Frame(frame) => ("frame", frame.comments),
+            Item::Remarks(comments) => ("remarks", comments),
+        };
+        let comments: Vec<_> = comments.collect();
+        lines.push(format!("{what}: {}", comments.join(", ")));
+    }
+    lines
+}
+
+#[test]
+fn comments_are_read_and_those_of_statistics_where_the_capture_is_ours() {
+    for order in ORDERS {
+        let flags = order.u32(1);
+        let ours = (4, &b"tcpshake 1.2.3"[..]);
+        let said: &[Extra] = &[(1, b"one"), (2, &flags), (1, b""), (1, b"th\xffree")];
+        let filled = |file: Pcapng| {
+            file.interface(RAW, 0, &[(1, b"of an interface")])
+                .cut(0, 1, b"frame", 5, said)
+                .simple(b"simple", 6)
+                .obsolete(0, 1, b"obsolete")
+                .statistics(&[(1, b"four"), (3, b"12345678"), (1, b"five")])
+                .frame(0, 2, b"last")
+        };
+        let all = ["one, , th\u{fffd}ree", "", "", "remarks: four, five", ""];
+        for (options, who) in [
+            (&[(3, &b"Linux"[..]), ours][..], "ours"),
+            (&[(4, b"Dumpcap (Wireshark) 4.0")], "frame"),
+            (&[(4, b"tcpshaker 1")], "frame"),
+            (&[(1, b"tcpshake 1")], "frame"),
+            (&[], "frame"),
+        ] {
+            let file = filled(Pcapng::new(order).section_of(order, options));
+            let lines = all.map(|line| match line.strip_prefix("remarks") {
+                Some(_) => line.to_owned(),
+                None => format!("{who}: {line}"),
+            });
+            let mut lines = lines.to_vec();
+            if who != "ours" {
+                lines.remove(3);
+            }
+            assert_eq!(comments(&file.bytes), lines, "{options:?}");
+            // What holds for a section does not for the next.
+            let file = filled(filled(Pcapng::new(order).section_of(order, options)).section(order));
+            assert!(comments(&file.bytes).ends_with(&["frame: ".to_owned()]));
+            assert_eq!(read(&file.bytes).len(), 8);
+        }
+    }
+}
+
+#[test]
+fn statistics_that_are_too_long_or_too_short_say_nothing() {
+    let ours = Pcapng::new(Order::Little).section_of(Order::Little, &[(4, b"tcpshake 1")]);
+    let long = [&[0; 12][..], &[1, 0, 3, 0, b'o', b'n', b'e', 0]].concat();
+    let long = [long, vec![0; 20 << 20]].concat();
+    let file = ours
+        .interface(RAW, 0, &[])
+        .block(5, b"")
+        .block(5, &[0; 8])
+        .block(5, &[0; 14])
+        .block(5, &long)
+        .frame(0, 1, b"frame");
+    let nothing = "remarks: ";
+    assert_eq!(comments(&file.bytes), [nothing, nothing, nothing, "ours: "]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fs;
 use proptest::prelude::*;
 use tcpshake::capture::link::network;
 use tcpshake::capture::tunnel::innermost;
-use tcpshake::capture::{CaptureError, Fault, Reader};
+use tcpshake::capture::{CaptureError, Fault, Item, Reader};
 use tcpshake::wire::Packet;
 
 use written::frames::{COOKED, framed, v4, v6, ways};
@@ -24,11 +24,15 @@ fn read(capture: &[u8]) -> (u64, Option<CaptureError>) {
         Err(error) => return (frames, Some(error)),
     };
     let error = loop {
-        match reader.next_frame() {
+        match reader.next_item() {
             Ok(None) => break None,
             Err(error) => break Some(error),
-            Ok(Some(frame)) => {
+            Ok(Some(Item::Remarks(comments))) => drop(comments.count()),
+            Ok(Some(Item::Frame(frame))) => {
                 frames += 1;
+                let said: usize = frame.comments.clone().map(|comment| comment.len()).sum();
+                // Each byte may be shown as a replacement of three.
+                assert!(said <= 3 * capture.len());
                 assert!(frame.number >= frames && frame.bytes.len() < capture.len());
                 if let Ok(packet) = network(frame.interface.link, frame.bytes) {
                     let inner = innermost(packet, frame.beyond());
@@ -79,7 +83,11 @@ fn valid() -> Vec<Vec<u8>> {
             .block(4, b"names")
             .section(other)
             .interface(113, 0, &[])
-            .frame(0, 5, &[&COOKED, &[8, 0][..], &old].concat());
+            .frame(0, 5, &[&COOKED, &[8, 0][..], &old].concat())
+            .section_of(order, &[(4, b"tcpshake 1.2.3")])
+            .interface(RAW, 0, &[])
+            .cut(0, 6, &old, old.len(), &[(1, b"probe 0: --end fin")])
+            .statistics(&[(1, b"probe 0: interrupted"), (5, &offset)]);
         all.push(file.bytes);
     }
     for packet in [old, new] {

@@ -109,7 +109,7 @@ fn every_end_in_fine_weather() {
             (End::Half, NeverClose | Reset) => NoFin,
             (end, Reset) if end.waits_for_fin() => ResetByPeer,
             // The peer waits for us, and we for the peer.
-            (end, NeverClose | CloseOnFin | CloseLater) if end.waits_for_fin() => Aborted,
+            (end, NeverClose | CloseOnFin | CloseLater) if end.waits_for_fin() => NoFin,
             _ => InOrder,
         }
     };

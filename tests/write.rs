@@ -22,7 +22,7 @@ use lab::{
     Bridged, CLIENT_V4, Finished, Namespace, PEER_V4, Pair, in_lab, program, schema_faults,
     tcpshake, wait_until,
 };
-use pcapng::{Shown, agree, blocks, count, frames, path, statistics};
+use pcapng::{Shown, agree, blocks, count, frames, path, remarks, statistics};
 use stage::{App, Family, OUR_SYN, PEER_FIN, SYN_ACK, Stage, counter};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpshake");
@@ -52,7 +52,7 @@ fn recorded(client: &Namespace, file: &Path, arguments: &[&str]) -> (Value, Vec<
         panic!("not one line: {finished:?}")
     };
     let shown = frames(file);
-    agree(&shown, probe);
+    agree(&shown, &remarks(file), probe);
     (probe.clone(), shown)
 }
 
@@ -243,11 +243,12 @@ fn nothing_else_is_there_and_strangers_on_the_connection_are() {
         let shown = frames(&file);
         let strange = "foreign-segment: a segment (.) left this host that tcpshake did not send";
         assert_eq!(shown[3].comments.last().map(String::as_str), Some(strange));
+        assert_eq!(remarks(&file), ["probe 0: interrupted"]);
         // In the report it stands behind all that the observer tells.
         let anomalies = probe["anomalies"].as_array_mut().expect("anomalies");
         assert_eq!(anomalies.last().expect("one")["id"], "foreign-segment");
         anomalies.rotate_right(1);
-        agree(&shown, &probe);
+        agree(&shown, &remarks(&file), &probe);
         assert_eq!(statistics(&file).len(), 1);
     });
 }
@@ -278,11 +279,41 @@ fn the_connections_of_all_probes_follow_one_another() {
         for probe in probes {
             let segments = probe["segments"].as_array().expect("segments").len();
             let (own, more) = rest.split_at(segments);
-            agree(own, probe);
+            agree(own, &[], probe);
             rest = more;
         }
         assert!(rest.is_empty());
         assert_eq!(statistics(&file)[0].received, shown.len() as u64);
+    });
+}
+
+#[test]
+fn what_no_frame_shows_stands_between_the_probes() {
+    in_lab(|| {
+        let Pair { client, peer } = Pair::new();
+        client.sysctl("net/ipv4/neigh/cli0/mcast_solicit", "1");
+        client.sysctl("net/ipv4/neigh/cli0/retrans_time_ms", "50");
+        let server = App::Idle.serve(&peer, SocketAddr::new(PEER_V4, 0), 128);
+        let open = server.address().to_string();
+        let file = path("between");
+        let several = ["-v", "-c2", "-i0s", "10.0.0.99:9", &open, "--end=rst"];
+        let finished = write_to(&client, &file, &several);
+        let lines = finished.json();
+        let (shown, remarks) = (frames(&file), remarks(&file));
+        // One ICMP error for an address that nobody has, four segments for one that answers.
+        let lengths = [1, 4, 1, 4];
+        let mut rest = &shown[..];
+        for (probe, length) in lines.iter().zip(lengths) {
+            let (own, more) = rest.split_at(length);
+            agree(own, &remarks, probe);
+            rest = more;
+        }
+        let unsent = "not-sent: 1 of our segments never left this host: the next hop did not \
+                      answer, or a local rule dropped them";
+        let expected = [0, 2].map(|seq| format!("probe {seq}: {unsent}"));
+        assert_eq!(remarks, expected);
+        let received: u64 = statistics(&file).iter().map(|it| it.received).sum();
+        assert_eq!(received, shown.len() as u64);
     });
 }
 
@@ -316,7 +347,8 @@ fn a_signal_leaves_a_whole_file_and_sigkill_one_up_to_the_last_frame() {
             let shown = frames(&file);
             let whole = statistics(&file);
             if ends {
-                agree(&shown, &finished.json()[0]);
+                assert_eq!(remarks(&file), ["probe 0: interrupted"]);
+                agree(&shown, &remarks(&file), &finished.json()[0]);
                 assert_eq!(whole[0].received, shown.len() as u64);
             } else {
                 assert_eq!(shown.len(), 3, "{shown:#?}");
@@ -404,7 +436,7 @@ fn standard_output_takes_the_capture_and_standard_error_the_report() {
         fs::write(&file, &output.stdout).expect("a file");
         let probe: Value = serde_json::from_slice(&output.stderr).expect("one line of JSON");
         assert!(schema_faults(&probe).is_empty());
-        agree(&frames(&file), &probe);
+        agree(&frames(&file), &remarks(&file), &probe);
         assert_eq!(statistics(&file)[0].received, 4);
 
         let output = to(&client, &["--end=rst", "-w-", &target], Stdio::null());
@@ -575,7 +607,7 @@ fn a_named_pipe_waits_for_its_reader() {
         let probe = running.finish().json().remove(0);
         let file = path("from-pipe");
         fs::write(&file, &bytes).expect("a file");
-        agree(&frames(&file), &probe);
+        agree(&frames(&file), &remarks(&file), &probe);
         assert_eq!(statistics(&file)[0].received, 2);
         fs::remove_file(&pipe).expect("a pipe to remove");
     });

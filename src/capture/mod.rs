@@ -9,6 +9,7 @@
 //! tell where in the file an error is, and know no time unit that is a power of 2. So blocks are
 //! found and bounded here, and the parser sees whole ones only.
 
+mod comments;
 mod error;
 pub mod link;
 mod pcap;
@@ -25,9 +26,11 @@ use std::path::Path;
 use crate::clock::Stamp;
 use crate::link::Direction;
 
+pub use comments::Comments;
 pub use error::{CaptureError, Fault};
 pub use link::LinkType;
 
+use comments::Options;
 use source::Source;
 use time::TimeUnit;
 
@@ -46,6 +49,10 @@ pub struct Captured<'a> {
     pub bytes: &'a [u8],
     /// Bytes that the frame had on the wire.
     pub original_len: u32,
+    /// tcpshake wrote the capture, or so its section says.
+    pub is_ours: bool,
+    /// What somebody said of it.
+    pub comments: Comments<'a>,
 }
 
 impl Captured<'_> {
@@ -55,6 +62,15 @@ impl Captured<'_> {
         let original = usize::try_from(self.original_len).unwrap_or(usize::MAX);
         original.saturating_sub(self.bytes.len())
     }
+}
+
+/// What a capture holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Item<'a> {
+    /// A frame.
+    Frame(Captured<'a>),
+    /// The comments of a statistics block, in a capture that tcpshake wrote.
+    Remarks(Comments<'a>),
 }
 
 /// An interface of a capture.
@@ -97,6 +113,8 @@ enum Format {
 /// A record that was read, at the start of the window.
 enum Record {
     Packet(Packet),
+    /// Statistics that have something to say.
+    Statistics(Statistics),
     /// No packet, but Wireshark gives it a frame number.
     Numbered(usize),
     /// Nothing to us.
@@ -111,8 +129,23 @@ struct Packet {
     direction: Option<Direction>,
     /// Where in the record its bytes are.
     bytes: Range<usize>,
+    /// And its options.
+    options: Range<usize>,
     original_len: u32,
     record_len: usize,
+}
+
+/// An interface statistics block.
+struct Statistics {
+    /// Where in the record its options are.
+    options: Range<usize>,
+    record_len: usize,
+}
+
+/// What is worth giving out.
+enum Found {
+    Packet(Packet),
+    Statistics(Statistics),
 }
 
 impl Reader<File> {
@@ -155,19 +188,46 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`CaptureError`]: the capture cannot be read from there on.
     pub fn next_frame(&mut self) -> Result<Option<Captured<'_>>, CaptureError> {
+        loop {
+            match self.advance()? {
+                Some(Found::Packet(packet)) => return Ok(Some(self.captured(packet))),
+                Some(Found::Statistics(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The same, with what tcpshake said of its frames between them.
+    ///
+    /// # Errors
+    /// [`CaptureError`]: the capture cannot be read from there on.
+    pub fn next_item(&mut self) -> Result<Option<Item<'_>>, CaptureError> {
+        Ok(self.advance()?.map(|found| match found {
+            Found::Packet(packet) => Item::Frame(self.captured(packet)),
+            Found::Statistics(Statistics { options, .. }) => Item::Remarks(self.comments(options)),
+        }))
+    }
+
+    /// Goes on to the next, which is then at the start of the window.
+    fn advance(&mut self) -> Result<Option<Found>, CaptureError> {
         self.source.consume(std::mem::take(&mut self.given));
-        let packet = self.next_packet();
-        self.is_over = !matches!(packet, Ok(Some(_)));
-        let Some(packet) = packet? else {
-            return Ok(None);
+        let found = self.find();
+        self.is_over = !matches!(found, Ok(Some(_)));
+        self.given = match &found {
+            Ok(Some(Found::Packet(packet))) => packet.record_len,
+            Ok(Some(Found::Statistics(statistics))) => statistics.record_len,
+            _ => 0,
         };
-        self.given = packet.record_len;
-        let interface = match &self.format {
-            Format::Pcap(records) => records.interface(),
-            Format::Pcapng(section) => section.interface(packet.interface),
+        found
+    }
+
+    fn captured(&self, packet: Packet) -> Captured<'_> {
+        let (interface, is_ours) = match &self.format {
+            Format::Pcap(records) => (records.interface(), false),
+            Format::Pcapng(section) => (section.interface(packet.interface), section.is_ours()),
         };
         let bytes = &self.source.bytes()[packet.bytes];
-        Ok(Some(Captured {
+        Captured {
             number: self.number,
             stamp: packet.stamp,
             interface,
@@ -176,7 +236,19 @@ impl<R: Read> Reader<R> {
                 .or_else(|| link::direction(interface.link, bytes)),
             bytes,
             original_len: packet.original_len,
-        }))
+            is_ours,
+            comments: self.comments(packet.options),
+        }
+    }
+
+    fn comments(&self, options: Range<usize>) -> Comments<'_> {
+        match &self.format {
+            Format::Pcap(_) => Comments::NONE,
+            Format::Pcapng(section) => {
+                let bytes = &self.source.bytes()[options];
+                Comments::among(Options::new(section.order(), bytes))
+            }
+        }
     }
 
     /// Bytes of the capture that are done with.
@@ -185,15 +257,16 @@ impl<R: Read> Reader<R> {
         self.source.offset()
     }
 
-    fn next_packet(&mut self) -> Result<Option<Packet>, CaptureError> {
+    fn find(&mut self) -> Result<Option<Found>, CaptureError> {
         while !self.is_over && !self.source.is_at_end()? {
             let record = match &mut self.format {
                 Format::Pcap(records) => records.next(&mut self.source)?,
                 Format::Pcapng(section) => section.next(&mut self.source)?,
             };
-            self.number += u64::from(!matches!(record, Record::Passed(_)));
+            self.number += u64::from(matches!(record, Record::Packet(_) | Record::Numbered(_)));
             match record {
-                Record::Packet(packet) => return Ok(Some(packet)),
+                Record::Packet(packet) => return Ok(Some(Found::Packet(packet))),
+                Record::Statistics(statistics) => return Ok(Some(Found::Statistics(statistics))),
                 Record::Numbered(len) | Record::Passed(len) => self.source.consume(len),
             }
         }

@@ -91,6 +91,7 @@ impl Records {
             interface: 0,
             direction: None,
             bytes: self.header_len..record_len,
+            options: 0..0,
             original_len: frame.origlen,
             record_len,
         }))

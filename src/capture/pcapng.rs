@@ -1,6 +1,7 @@
 //! The format of blocks: sections, interfaces, packets.
 
 use std::io::Read;
+use std::ops::Range;
 
 use pcap_parser::{
     EPB_MAGIC, IDB_MAGIC, InterfaceDescriptionBlock, OptionCode, PcapNGOption, SHB_MAGIC,
@@ -11,7 +12,7 @@ use pcap_parser::{
 
 use super::source::{MAX_RECORD, Source};
 use super::time::TimeUnit;
-use super::{CaptureError, Fault, Interface, LinkType, Packet, Record};
+use super::{CaptureError, Fault, Interface, LinkType, Packet, Record, Statistics};
 use crate::link::Direction;
 
 /// The type of a section header block, the same in both byte orders.
@@ -20,6 +21,7 @@ const INTERFACE: u32 = IDB_MAGIC;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = SPB_MAGIC;
 const ENHANCED_PACKET: u32 = EPB_MAGIC;
+const STATISTICS: u32 = pcap_parser::ISB_MAGIC;
 /// Blocks that are no packets and have a frame number in Wireshark all the same: the systemd
 /// journal and custom blocks.
 const NUMBERED: [u32; 3] = [
@@ -35,17 +37,23 @@ const MIN_BLOCK: u32 = 12;
 const PACKET_AT: usize = 28;
 /// Where the packet begins in a simple packet block.
 const SIMPLE_PACKET_AT: usize = 12;
+/// Where the options begin in an interface statistics block.
+const STATISTICS_OPTIONS_AT: usize = 20;
+/// Longer statistics are passed over: ours are no longer.
+const MAX_STATISTICS: u32 = 1 << 20;
+/// What the name of the program begins with that wrote a section, if it is this one.
+const PROGRAM: &str = "tcpshake ";
 /// The field of an obsolete packet block that names the interface has 16 bits.
 const MAX_INTERFACES: usize = 1 << 16;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Order {
+pub(super) enum Order {
     Little,
     Big,
 }
 
 impl Order {
-    fn u16(self, bytes: &[u8], at: usize) -> u16 {
+    pub(super) fn u16(self, bytes: &[u8], at: usize) -> u16 {
         let bytes = *bytes[at..].first_chunk().expect("the header holds it");
         match self {
             Order::Little => u16::from_le_bytes(bytes),
@@ -76,6 +84,8 @@ pub(super) struct Section {
     interfaces: Vec<Interface>,
     /// Interfaces of the sections before.
     before: u32,
+    /// This program wrote it.
+    is_ours: bool,
 }
 
 impl Section {
@@ -85,11 +95,20 @@ impl Section {
             order: Order::Little,
             interfaces: Vec::new(),
             before: 0,
+            is_ours: false,
         };
         if let Record::Passed(len) = section.next(source)? {
             source.consume(len);
         }
         Ok(section)
+    }
+
+    pub(super) fn order(&self) -> Order {
+        self.order
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        self.is_ours
     }
 
     pub(super) fn interface(&self, index: usize) -> &Interface {
@@ -116,6 +135,7 @@ impl Section {
             SECTION_HEADER => "a section header",
             INTERFACE => "an interface description",
             OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET => "a packet block",
+            STATISTICS if self.is_ours && length <= MAX_STATISTICS => "interface statistics",
             _ => return self.pass(source, kind, length),
         };
         if length > MAX_RECORD {
@@ -132,6 +152,7 @@ impl Section {
                 INTERFACE => self.describe(block),
                 OBSOLETE_PACKET => self.obsolete_packet(block),
                 SIMPLE_PACKET => self.simple_packet(block),
+                STATISTICS => Ok(statistics(block)),
                 _ => self.enhanced_packet(block),
             }
         };
@@ -179,6 +200,10 @@ impl Section {
         if header.major_version != 1 {
             return Err(Some(Fault::Version(header.major_version)));
         }
+        let mut options = values(&header.options);
+        self.is_ours = options
+            .find(|(code, _)| *code == OptionCode::ShbUserAppl)
+            .is_some_and(|(_, program)| program.starts_with(PROGRAM.as_bytes()));
         self.before = self.before.saturating_add(self.interfaces.len() as u32);
         self.interfaces.clear();
         Ok(Record::Passed(block.len()))
@@ -246,6 +271,7 @@ impl Section {
             interface: index,
             direction: self.direction(&packet.options),
             bytes: PACKET_AT..PACKET_AT + packet.caplen as usize,
+            options: options(block, PACKET_AT + packet.caplen as usize),
             original_len: packet.origlen,
             record_len: block.len(),
         }))
@@ -284,6 +310,7 @@ impl Section {
             interface: index,
             direction: None,
             bytes: SIMPLE_PACKET_AT..SIMPLE_PACKET_AT + len,
+            options: 0..0,
             original_len: packet.origlen,
             record_len: block.len(),
         }))
@@ -306,10 +333,24 @@ impl Section {
             interface: index,
             direction: None,
             bytes: PACKET_AT..PACKET_AT + len,
+            options: options(block, PACKET_AT + len),
             original_len: self.order.u32(block, 24),
             record_len: block.len(),
         }))
     }
+}
+
+fn statistics(block: &[u8]) -> Record {
+    Record::Statistics(Statistics {
+        options: options(block, STATISTICS_OPTIONS_AT),
+        record_len: block.len(),
+    })
+}
+
+/// Where in a block its options are, which begin at the next boundary.
+fn options(block: &[u8], after: usize) -> Range<usize> {
+    let end = block.len() - 4;
+    after.next_multiple_of(4).min(end)..end
 }
 
 fn differ(leading: u32, trailing: u32) -> Option<Fault> {

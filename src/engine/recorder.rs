@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::clock::Stamp;
-use crate::exchange::{AnomalyKind, End, News};
+use crate::exchange::{AnomalyKind, End, News, Notes};
 use crate::link::Frame;
 use crate::observe::{Observer, Subject, Vantage};
 
@@ -37,6 +37,8 @@ pub(super) struct Caught {
 /// The observer, and who records what it is told.
 pub(super) struct Audience<'a> {
     pub(super) observer: Observer,
+    /// What the engine had to say of frames, in their order.
+    pub(super) of_frames: Notes,
     recorder: Option<&'a mut dyn Recorder>,
     failed: bool,
 }
@@ -45,6 +47,7 @@ impl<'a> Audience<'a> {
     pub(super) fn new(recorder: Option<&'a mut dyn Recorder>) -> Audience<'a> {
         Audience {
             observer: Observer::new(Vantage::Ours),
+            of_frames: Notes::default(),
             recorder,
             failed: false,
         }
@@ -67,6 +70,11 @@ impl<'a> Audience<'a> {
     /// The next frame, for both.
     pub(super) fn tell(&mut self, at: Stamp, caught: &Caught) {
         let mut news = self.observer.observe(at, &caught.subject);
+        for (kind, text) in &caught.notes {
+            if AnomalyKind::OF_A_FRAME.contains(kind) {
+                self.of_frames.push(*kind, text.clone());
+            }
+        }
         let Some(recorder) = &mut self.recorder else {
             return;
         };

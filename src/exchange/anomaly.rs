@@ -86,6 +86,12 @@ kinds! {
 }
 
 impl AnomalyKind {
+    /// The kind of an anomaly.
+    pub fn of(anomaly: &Anomaly) -> Option<AnomalyKind> {
+        let mut all = AnomalyKind::ALL.iter().copied();
+        all.find(|kind| kind.id() == anomaly.id)
+    }
+
     /// Whether it shows that the peer broke the rules of TCP (exit status 7).
     pub fn is_misbehaviour(self) -> bool {
         matches!(self, AnomalyKind::WrongAck | AnomalyKind::IsnChanged)

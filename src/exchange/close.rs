@@ -11,7 +11,7 @@ pub enum Outcome {
     InOrder,
     /// An acceptable RST of the peer ended it.
     ResetByPeer,
-    /// The peer acknowledged our FIN and never sent its own.
+    /// The peer never sent its FIN: not after ours, and not where ours was to wait for it.
     NoFin,
     /// The peer never acknowledged our FIN, or our data.
     NoAck,

@@ -8,6 +8,8 @@ use crate::clock::Stamp;
 use crate::exchange::{End, NewState, News, Since};
 use crate::tcp::{State, StateSet};
 
+use super::Mark;
+
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
 const INTERFACE_STATISTICS: u32 = 5;
@@ -110,7 +112,8 @@ impl<W: Write> Pcapng<W> {
         Ok(())
     }
 
-    /// A frame of a described interface, `bytes` from its IP header on, and what it tells.
+    /// A frame of a described interface, `bytes` from its IP header on, and what it tells; with a
+    /// mark, the first of a probe.
     ///
     /// # Errors
     /// The output cannot be written.
@@ -123,7 +126,7 @@ impl<W: Write> Pcapng<W> {
         index: u32,
         from: End,
         bytes: &[u8],
-        news: &News,
+        (mark, news): (Option<&Mark>, &News),
     ) -> io::Result<()> {
         let place = self.place(index).expect("a described interface");
         let (direction, packet_type) = match from {
@@ -140,12 +143,25 @@ impl<W: Write> Pcapng<W> {
             .u32(len)
             .padded(&cooked)
             .option(EPB_FLAGS, &direction.to_le_bytes());
-        let packet = comments(news).iter().fold(packet, |packet, comment| {
-            packet.option(OPT_COMMENT, comment.as_bytes())
-        });
-        self.write(packet)?;
+        let comments = mark.map(Mark::to_string).into_iter().chain(comments(news));
+        self.write(comments.fold(packet, Block::comment))?;
         self.interfaces[place].frames += 1;
         Ok(())
+    }
+
+    /// What is known of a probe and shows in no frame, after its last, which was captured `at` on
+    /// the described interface `index`.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    ///
+    /// # Panics
+    /// The interface has not been described.
+    pub fn remark(&mut self, at: Stamp, index: u32, marks: &[Mark]) -> io::Result<()> {
+        let place = self.place(index).expect("a described interface");
+        let statistics = Block::new(INTERFACE_STATISTICS).u32(place as u32).stamp(at);
+        let comments = marks.iter().map(Mark::to_string);
+        self.write(comments.fold(statistics, Block::comment))
     }
 
     /// Ends the file with the statistics of each interface: one socket captured on all of them
@@ -245,6 +261,10 @@ impl Block {
         self.has_options = true;
         let len = u16::try_from(value.len()).expect("a value of a line at most");
         self.u16(code).u16(len).padded(value)
+    }
+
+    fn comment(self, text: String) -> Block {
+        self.option(OPT_COMMENT, text.as_bytes())
     }
 
     fn finished(mut self) -> Vec<u8> {
@@ -352,7 +372,7 @@ mod tests {
             let bytes = vec![0x45; len as usize];
             let news = News::default();
             pcapng
-                .frame(Stamp(1), len % 2, End::Peer, &bytes, &news)
+                .frame(Stamp(1), len % 2, End::Peer, &bytes, (None, &news))
                 .unwrap();
         }
         pcapng.finish(Stamp(0), Stamp(2), 7).unwrap();
@@ -381,7 +401,7 @@ mod tests {
         pcapng.out.clear();
         let at = Stamp(0x0102_0304_0506_0708);
         pcapng
-            .frame(at, 3, End::Local, &[0x45], &News::default())
+            .frame(at, 3, End::Local, &[0x45], (None, &News::default()))
             .unwrap();
         assert_eq!(bytes[12..20], [4, 3, 2, 1, 8, 7, 6, 5]);
     }

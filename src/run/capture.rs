@@ -11,7 +11,8 @@ use crate::engine::{Recorded, Recorder};
 use crate::net::route::{interface_hardware, interface_name};
 use crate::net::wall;
 use crate::plan::Problem;
-use crate::report::Pcapng;
+use crate::report::{Mark, Pcapng};
+use crate::session::End;
 
 /// A file that was opened and is as it was.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ impl Opened {
                 name,
                 pcapng,
                 begun: wall(),
+                first: None,
+                last: None,
                 error: None,
             }),
             Err(error) => Err(Unwritten { name, error }),
@@ -115,6 +118,10 @@ pub(super) struct Capture {
     name: String,
     pcapng: Pcapng<Blocks>,
     begun: Stamp,
+    /// Of a probe whose first frame has not come yet.
+    first: Option<Mark>,
+    /// When and on which interface the last frame came.
+    last: Option<(Stamp, u32)>,
     error: Option<io::Error>,
 }
 
@@ -122,6 +129,21 @@ impl Capture {
     /// Nothing more can be written.
     pub(super) fn has_failed(&self) -> bool {
         self.error.is_some()
+    }
+
+    /// The frames that come belong to the probe `seq`.
+    pub(super) fn begin_probe(&mut self, seq: u64, end: End) {
+        self.first = Some(Mark::Probe { seq, end });
+    }
+
+    /// No more of them come: what is there to say besides. Without a frame it would be of nothing.
+    pub(super) fn end_probe(&mut self, marks: &[Mark]) {
+        let without_frames = self.first.take().is_some();
+        if without_frames || marks.is_empty() || self.has_failed() {
+            return;
+        }
+        let (at, index) = self.last.expect("a probe with frames");
+        self.error = self.pcapng.remark(at, index, marks).err();
     }
 
     /// Ends it. The capture lost `lost` frames.
@@ -145,8 +167,11 @@ impl Capture {
             self.pcapng.describe(index, &name, hardware)?;
         }
         let (at, from) = (recorded.at, recorded.from);
-        self.pcapng
-            .frame(at, index, from, &frame.bytes, &recorded.news)
+        let tells = (self.first.as_ref(), &recorded.news);
+        self.pcapng.frame(at, index, from, &frame.bytes, tells)?;
+        self.first = None;
+        self.last = Some((at, index));
+        Ok(())
     }
 }
 

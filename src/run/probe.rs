@@ -4,12 +4,12 @@ use std::io;
 
 use crate::clock::Time;
 use crate::engine::{self, Finished, Probe, Stop};
-use crate::exchange::{Exchange, Flow};
+use crate::exchange::{AnomalyKind, Exchange, Flow};
 use crate::link::{Link, SendError};
 use crate::net::{Live, route::interface_name};
 use crate::plan::{Departure, Destination, Host, Plan, Problem};
 use crate::random;
-use crate::report::{Failure, LocalInfo, Record, TargetInfo};
+use crate::report::{Failure, LocalInfo, Mark, Record, TargetInfo};
 use crate::session::Handshake;
 use crate::tcp::Config;
 use crate::wire::{IpFields, SeqNumber};
@@ -40,12 +40,16 @@ pub(super) fn probe(
     };
     let drops = link.capture_drops();
     let aim = aim(plan, departure, flow);
-    let mut finished = match capture {
-        Some(capture) => engine::run_recorded(link, aim, deadline, capture)?,
+    let finished = match capture {
+        Some(capture) => {
+            capture.begin_probe(seq, plan.course.end);
+            let finished = engine::run_recorded(link, aim, deadline, capture)?;
+            capture.end_probe(&marks(seq, &finished));
+            finished
+        }
         None => engine::run(link, aim, deadline)?,
     };
     sources.used(link, flow, &finished.exchange);
-    finished.name_what_was_awaited(plan.course.end);
     let failure = refusal(&finished, destination);
     let record = Record {
         seq,
@@ -95,6 +99,20 @@ fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
         .asking(plan.request.clone())
         .limited_to(departure.largest_segment()),
     }
+}
+
+/// What there is to say of a probe that no frame tells.
+fn marks(seq: u64, finished: &Finished) -> Vec<Mark> {
+    let anomalies = finished.exchange.anomalies.iter();
+    let notes = anomalies.filter_map(|anomaly| {
+        let kind = AnomalyKind::of(anomaly)?;
+        let text = anomaly.text.clone();
+        let is_note = AnomalyKind::OF_NO_FRAME.contains(&kind);
+        is_note.then_some(Mark::Note { seq, kind, text })
+    });
+    let interrupted = finished.stopped == Some(Stop::Interrupted);
+    let interrupted = interrupted.then_some(Mark::Interrupted { seq });
+    notes.chain(interrupted).collect()
 }
 
 /// Why there is no verdict, if there is none.

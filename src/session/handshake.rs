@@ -161,6 +161,11 @@ impl Handshake {
         self
     }
 
+    /// The end that was asked for.
+    pub fn requested(&self) -> End {
+        self.course.end
+    }
+
     /// Sends the SYN.
     pub fn start(&mut self, now: Time) {
         self.opened = now;

@@ -114,8 +114,7 @@ fn aim(args: &ProbeArgs, flow: Flow) -> Probe {
     }
 }
 
-fn record(mut finished: Finished, args: &ProbeArgs, flow: Flow) -> Record {
-    finished.name_what_was_awaited(args.course.end);
+fn record(finished: Finished, args: &ProbeArgs, flow: Flow) -> Record {
     Record {
         seq: 0,
         started: finished.started,

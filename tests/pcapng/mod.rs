@@ -19,11 +19,19 @@ const FIELDS: [&str; 7] = [
     "icmpv6.type",
 ];
 /// Anomalies of the run, which no frame shows.
-const OF_NO_FRAME: [&str; 4] = ["not-sent", "send-failed", "capture-drops", "clock-stepped"];
+const OF_NO_FRAME: [&str; 5] = [
+    "not-sent",
+    "send-failed",
+    "capture-drops",
+    "no-kernel-stamp",
+    "clock-stepped",
+];
 const UNSTAMPED: &str = "no-kernel-stamp: ";
 const BETWEEN_COMMENTS: char = '\x1f';
 const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+const COMMENT: u16 = 1;
+const BEGUN: u16 = 2;
 
 /// A path of its own for each name, without a file.
 pub fn path(name: &str) -> PathBuf {
@@ -134,28 +142,18 @@ pub fn count(file: &Path) -> usize {
 pub fn statistics(file: &Path) -> Vec<Statistics> {
     let bytes = fs::read(file).expect("a file");
     let blocks = blocks(&bytes).into_iter();
-    let ends = blocks.skip_while(|(kind, _)| *kind != INTERFACE_STATISTICS);
+    let ends = blocks.skip_while(|(kind, block)| *kind != INTERFACE_STATISTICS || !counts(block));
     ends.map(|(kind, block)| {
         assert_eq!(kind, INTERFACE_STATISTICS, "nothing comes after statistics");
-        let option = |wanted: u16| {
-            let mut rest = &block[20..block.len() - 4];
-            loop {
-                let code = u16::from_le_bytes([rest[0], rest[1]]);
-                let length = usize::from(u16::from_le_bytes([rest[2], rest[3]]));
-                match code {
-                    0 => return None,
-                    code if code == wanted => return Some(&rest[4..4 + length]),
-                    _ => rest = &rest[4 + length.next_multiple_of(4)..],
-                }
-            }
-        };
+        let option = |wanted| options(block).find(|(code, _)| *code == wanted);
+        let option = |wanted| option(wanted).map(|(_, value)| value);
         let stamp = |code| {
             let bytes = option(code).expect("a stamp");
             u64::from(u32_at(bytes, 0)) << 32 | u64::from(u32_at(bytes, 4))
         };
         let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
         Statistics {
-            begun: stamp(2),
+            begun: stamp(BEGUN),
             ended: stamp(3),
             received: number(option(4).expect("a count")),
             dropped: option(5).map(number),
@@ -164,14 +162,43 @@ pub fn statistics(file: &Path) -> Vec<Statistics> {
     .collect()
 }
 
+/// What is said between the frames: `probe 0: interrupted`.
+pub fn remarks(file: &Path) -> Vec<String> {
+    let bytes = fs::read(file).expect("a file");
+    let blocks = blocks(&bytes).into_iter();
+    let between = blocks.filter(|(kind, block)| *kind == INTERFACE_STATISTICS && !counts(block));
+    let said = between.flat_map(|(_, block)| options(block));
+    said.map(|(code, text)| {
+        assert_eq!(code, COMMENT);
+        String::from_utf8(text.to_vec()).expect("UTF-8")
+    })
+    .collect()
+}
+
+/// Statistics that have numbers, not comments alone.
+fn counts(statistics: &[u8]) -> bool {
+    options(statistics).any(|(code, _)| code == BEGUN)
+}
+
+fn options(statistics: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = &statistics[20..statistics.len() - 4];
+    std::iter::from_fn(move || {
+        let code = u16::from_le_bytes([rest[0], rest[1]]);
+        let length = usize::from(u16::from_le_bytes([rest[2], rest[3]]));
+        let value = &rest[4..4 + length];
+        rest = &rest[4 + length.next_multiple_of(4)..];
+        (code != 0).then_some((code, value))
+    })
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
 /// Fails unless the frames of one probe are what its JSON tells: the same segments at the same
 /// nanosecond, beside ICMP errors and segments that cannot be read, and the same claims and
-/// anomalies as comments of the frames that show them.
-pub fn agree(shown: &[Shown], probe: &Value) {
+/// anomalies as comments of the frames that show them; those that none shows are among the remarks.
+pub fn agree(shown: &[Shown], remarks: &[String], probe: &Value) {
     let started = started(probe);
     let list = |key: &str| probe[key].as_array().expect(key);
     let told: Vec<_> = list("segments")
@@ -195,21 +222,28 @@ pub fn agree(shown: &[Shown], probe: &Value) {
             "{shown:#?}"
         );
     }
+    let (seq, requested) = (&probe["seq"], text(&probe["close"]["requested"]));
     let of_no_frame = |it: &&Value| OF_NO_FRAME.contains(&text(&it["id"]));
-    let anomalies: Vec<String> = list("anomalies")
-        .iter()
-        .filter(|it| !of_no_frame(it))
-        .map(|it| format!("{}: {}", text(&it["id"]), text(&it["text"])))
-        .collect();
+    let (of_none, of_frames): (Vec<_>, Vec<_>) = list("anomalies").iter().partition(of_no_frame);
+    let words = |it: &Value| format!("{}: {}", text(&it["id"]), text(&it["text"]));
+    let first = format!("probe {seq}: --end {requested}");
+    let mut expected: Vec<String> = shown.first().map(|_| first).into_iter().collect();
+    expected.extend(of_frames.into_iter().map(words));
     let is_claim = |it: &&String| it.starts_with("local ") || it.starts_with("peer ");
+    // The report tells once, in other words, what each such frame does.
     let is_unstamped = |it: &&String| it.starts_with(UNSTAMPED);
     let comments = shown.iter().flat_map(|it| &it.comments);
-    let others = comments.filter(|it| !is_claim(it));
-    // The report tells once, in other words, what each such frame does.
-    let (unstamped, others): (Vec<_>, Vec<_>) = others.partition(is_unstamped);
-    let (told_unstamped, anomalies): (Vec<_>, Vec<_>) = anomalies.iter().partition(is_unstamped);
-    assert_eq!(others, anomalies);
-    assert_eq!(unstamped.is_empty(), told_unstamped.is_empty());
+    let others = comments.filter(|it| !is_claim(it) && !is_unstamped(it));
+    assert_eq!(
+        others.collect::<Vec<_>>(),
+        expected.iter().collect::<Vec<_>>()
+    );
+    let own = remarks
+        .iter()
+        .filter_map(|it| it.strip_prefix(&format!("probe {seq}: ")));
+    let own: Vec<&str> = own.filter(|it| *it != "interrupted").collect();
+    let of_none = of_none.into_iter().filter(|_| !shown.is_empty());
+    assert_eq!(own, of_none.map(words).collect::<Vec<_>>());
 }
 
 /// When, with the states and the basis: `ESTABLISHED (inferred)`. What holds since the SYN-ACK has

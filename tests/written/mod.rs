@@ -100,11 +100,24 @@ impl Pcapng {
         self
     }
 
-    pub fn section(mut self, order: Order) -> Pcapng {
+    pub fn section(self, order: Order) -> Pcapng {
+        self.section_of(order, &[])
+    }
+
+    /// Another section, written by a program that its options name.
+    pub fn section_of(mut self, order: Order, options: &[Extra]) -> Pcapng {
         self.order = order;
         let magic = order.words(&[0x1a2b_3c4d]);
         let version = [order.u16(1), order.u16(0)].concat();
-        self.block(0x0a0d_0d0a, &[magic, version, vec![0xff; 8]].concat())
+        let options = self.options(options);
+        let body = [magic, version, vec![0xff; 8], options].concat();
+        self.block(0x0a0d_0d0a, &body)
+    }
+
+    /// Statistics of the first interface.
+    pub fn statistics(self, options: &[Extra]) -> Pcapng {
+        let body = [self.order.words(&[0, 0, 0]), self.options(options)].concat();
+        self.block(5, &body)
     }
 
     pub fn interface(self, link: u16, snap_len: u32, options: &[Extra]) -> Pcapng {
