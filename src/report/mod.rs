@@ -29,6 +29,7 @@ pub use rtts::Rtt;
 pub use series::Series;
 pub use style::Style;
 pub use summary::Summary;
+use verdict::Names;
 
 /// What a probe was aimed at.
 #[derive(Clone, PartialEq, Eq, Debug)]
