@@ -10,6 +10,7 @@ mod rtts;
 mod series;
 mod style;
 mod summary;
+mod table;
 mod verdict;
 
 use std::io;
@@ -29,6 +30,7 @@ pub use rtts::Rtt;
 pub use series::Series;
 pub use style::Style;
 pub use summary::Summary;
+pub use table::Table;
 use verdict::Names;
 
 /// What a probe was aimed at.
