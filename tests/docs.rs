@@ -393,6 +393,29 @@ fn the_variations_of_the_diagrams_are_what_the_program_draws() {
     }
 }
 
+#[test]
+fn the_connections_of_the_manual_page_are_what_the_program_draws() {
+    let section = manual(".Ss Connections of a capture");
+    // The page is indented, so lines may be broken elsewhere.
+    let solid = |text: &str| text.replace('→', ">").replace(char::is_whitespace, "");
+    let picture = |name: &str| solid(&read(&format!("tests/pictures/{name}.txt")));
+    let drawn = picture("connection-fin") + &picture("connections");
+    let mut shown = 0;
+    let mut literal = false;
+    for line in &section {
+        match line.as_str() {
+            ".Bd -literal" => literal = true,
+            ".Ed" => literal = false,
+            line if literal => {
+                assert!(drawn.contains(&solid(line)), "{line}");
+                shown += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(shown > 12, "{shown}");
+}
+
 /// A record of which everything is known, or nothing.
 fn record(full: bool) -> Record {
     Record {

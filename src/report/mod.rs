@@ -1,6 +1,7 @@
 //! What is known, written for people and for programs: one file a format.
 
 mod connection;
+mod ending;
 mod fields;
 mod json;
 mod ladder;

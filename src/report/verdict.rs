@@ -119,11 +119,16 @@ fn icmp_error(icmp: &IcmpRecord, record: &Record) -> String {
     )
 }
 
-fn silence(exchange: &Exchange) -> String {
-    let waited = match exchange.elapsed_ns {
+/// How long it took, to say no more than people want to know.
+pub(super) fn waited(exchange: &Exchange) -> String {
+    match exchange.elapsed_ns {
         ns if ns < 1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
         ns => format!("{:.1} s", ns as f64 / 1e9),
-    };
+    }
+}
+
+fn silence(exchange: &Exchange) -> String {
+    let waited = waited(exchange);
     match exchange.handshake.syn_sent {
         0 => ": no answer.".to_string(),
         1 => format!(": no answer to the SYN in {waited}."),
