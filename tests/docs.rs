@@ -1,10 +1,12 @@
 //! The manual page and the README say what the program does, and all of it.
 
+mod known;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,15 +16,11 @@ use serde_json::Value;
 
 use tcpshake::cli::{self, Cli};
 use tcpshake::clock::Stamp;
-use tcpshake::exchange::{
-    Anomaly, AnomalyKind, Basis, Checksum, End, Exchange, IcmpRecord, Offer, Outcome,
-    SegmentRecord, StateChange, Verdict,
-};
+use tcpshake::exchange::{AnomalyKind, Manner, Outcome, Verdict};
 use tcpshake::exit;
-use tcpshake::report::{Json, LocalInfo, Record, Report, Summary, TargetInfo};
+use tcpshake::report::{Explanation, Json, LocalInfo, Record, Report, Summary, TargetInfo};
 use tcpshake::session;
-use tcpshake::tcp::State;
-use tcpshake::wire::{IcmpMessage, IpFields, IpVersion, Packet, Segment};
+use tcpshake::wire::{IcmpMessage, IpVersion};
 
 const MANUAL: &str = "man/tcpshake.1";
 const COLUMNS: usize = 80;
@@ -212,16 +210,41 @@ fn next(outcome: Outcome) -> Option<Outcome> {
     }
 }
 
+/// The words that a section explains in a list below a key.
+fn words_of(heading: &str, key: &str) -> Vec<String> {
+    let section = manual(heading);
+    let after = section.iter().skip_while(|it| *it != key);
+    let list: Vec<String> = after.take_while(|it| *it != ".El").cloned().collect();
+    let words = items(&list, "Li ");
+    words.into_iter().map(str::to_string).collect()
+}
+
 #[test]
 fn the_manual_page_explains_every_outcome_and_no_other() {
-    let section = manual(".Ss The probe line");
-    let after = section
-        .iter()
-        .skip_while(|it| *it != ".It Va close.outcome");
-    let list: Vec<String> = after.take_while(|it| *it != ".El").cloned().collect();
     let all = std::iter::successors(Some(Outcome::InOrder), |outcome| next(*outcome));
     let known: Vec<&str> = all.map(Outcome::word).collect();
-    assert_eq!(items(&list, "Li "), known);
+    let explained = words_of(".Ss The probe line", ".It Va close.outcome");
+    assert_eq!(explained, known);
+}
+
+/// What the next one of them is, so that none can be forgotten here.
+fn next_manner(manner: Manner) -> Option<Manner> {
+    match manner {
+        Manner::InOrder => Some(Manner::HalfClosed),
+        Manner::HalfClosed => Some(Manner::Simultaneous),
+        Manner::Simultaneous => Some(Manner::Reset),
+        Manner::Reset => Some(Manner::StillOpen),
+        Manner::StillOpen => Some(Manner::NotOpened),
+        Manner::NotOpened => None,
+    }
+}
+
+#[test]
+fn the_manual_page_explains_every_manner_and_no_other() {
+    let all = std::iter::successors(Some(Manner::InOrder), |manner| next_manner(*manner));
+    let known: Vec<&str> = all.map(Manner::word).collect();
+    let explained = words_of(".Ss The connection line", ".It Va close.manner");
+    assert_eq!(explained, known);
 }
 
 /// The reasons of probes that were not possible, each written where it is given.
@@ -370,40 +393,31 @@ fn the_variations_of_the_diagrams_are_what_the_program_draws() {
     }
 }
 
+#[test]
+fn the_connections_of_the_manual_page_are_what_the_program_draws() {
+    let section = manual(".Ss Connections of a capture");
+    // The page is indented, so lines may be broken elsewhere.
+    let solid = |text: &str| text.replace('→', ">").replace(char::is_whitespace, "");
+    let picture = |name: &str| solid(&read(&format!("tests/pictures/{name}.txt")));
+    let drawn = picture("connection-fin") + &picture("connections");
+    let mut shown = 0;
+    let mut literal = false;
+    for line in &section {
+        match line.as_str() {
+            ".Bd -literal" => literal = true,
+            ".Ed" => literal = false,
+            line if literal => {
+                assert!(drawn.contains(&solid(line)), "{line}");
+                shown += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(shown > 12, "{shown}");
+}
+
 /// A record of which everything is known, or nothing.
 fn record(full: bool) -> Record {
-    let mut exchange = Exchange::new();
-    if full {
-        exchange.peer = Some(Offer::default());
-        exchange.states.push(StateChange {
-            t_ns: 0,
-            end: End::Local,
-            states: State::SynSent.into(),
-            basis: Basis::Seen,
-            segment: 0,
-        });
-        let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let syn = Packet::build(home, home, Segment::default(), &IpFields::default());
-        exchange.segments.push(SegmentRecord {
-            t_ns: 0,
-            from: End::Local,
-            ip: syn.ip.clone(),
-            segment: syn.tcp().expect("a segment").clone(),
-            len: 0,
-            window_size: 0,
-            checksum: Checksum::Good,
-        });
-        exchange.icmp = Some(IcmpRecord {
-            t_ns: 0,
-            icmp_type: 3,
-            code: 13,
-            from: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            reason: "admin-prohibited",
-        });
-        exchange
-            .anomalies
-            .push(Anomaly::new(AnomalyKind::NotSent, 0, String::new()));
-    }
     Record {
         seq: 0,
         started: Stamp(0),
@@ -419,7 +433,7 @@ fn record(full: bool) -> Record {
         },
         requested: session::End::Fin,
         time_wait: None,
-        exchange,
+        exchange: known::exchange(full),
         kernel_rst: 0,
         capture_drops: 0,
         failure: None,
@@ -428,7 +442,7 @@ fn record(full: bool) -> Record {
 }
 
 /// One line of JSON, as the program writes it.
-fn line(segments: bool, write: impl FnOnce(&mut dyn Report) -> io::Result<()>) -> Value {
+fn line(segments: bool, write: impl FnOnce(&mut Json<&mut Vec<u8>>) -> io::Result<()>) -> Value {
     let mut bytes = Vec::new();
     write(&mut Json::new(&mut bytes, segments)).expect("a line in memory");
     serde_json::from_slice(&bytes).expect("JSON")
@@ -499,6 +513,48 @@ fn the_manual_page_explains_every_key_of_a_probe_and_no_other() {
     ];
     full.retain(|key, _| !groups.contains(&key.as_str()));
     assert_eq!(explained(".Ss The probe line"), full);
+}
+
+#[test]
+fn the_manual_page_explains_every_key_of_a_connection_and_no_other() {
+    let mut known = BTreeMap::new();
+    for full in [true, false] {
+        let mut found = BTreeMap::new();
+        let told = line(full, |json| json.connection(&known::connection(full)));
+        keys(&told, "", &mut found);
+        for (key, is_null) in found {
+            *known.entry(key).or_default() |= is_null;
+        }
+    }
+    let groups = [
+        "client",
+        "server",
+        "packets",
+        "bytes",
+        "handshake",
+        "peer.timestamps",
+        "data",
+        "close",
+        "options",
+        "agreed",
+        "agreed.mss",
+        "agreed.wscale",
+        "retransmitted",
+    ];
+    known.retain(|key, _| !groups.contains(&key.as_str()));
+    // Objects like that of a probe's peer.
+    known.retain(|key, _| {
+        !key.starts_with("options.client.") && !key.starts_with("options.server.")
+    });
+    let own = explained(".Ss The connection line");
+    for key in own.keys() {
+        assert!(known.contains_key(key), "{key}");
+    }
+    // What is not explained there is as in the probe line.
+    let all = explained(".Ss The probe line").into_iter().chain(own);
+    let mut all: BTreeMap<String, bool> = all.collect();
+    all.retain(|key, _| !key.starts_with("target.") && !key.starts_with("local."));
+    assert_eq!(all, known);
 }
 
 #[test]

@@ -93,7 +93,16 @@ fn every_report_is_as_it_was_looked_at() {
 /// With escape sequences that can be read: `{31}` for red.
 #[test]
 fn colours_are_where_they_were_looked_at() {
-    for name in ["fin", "refused", "filtered", "long", "series", "quiet"] {
+    for name in [
+        "fin",
+        "refused",
+        "filtered",
+        "long",
+        "series",
+        "quiet",
+        "connection-reset",
+        "connections",
+    ] {
         let picture = picture(name);
         let drawn = picture.draw(COLOURED);
         let legible = pieces(&drawn).map(|(code, text)| match code {
@@ -124,7 +133,7 @@ fn without_unicode_only_the_arrows_differ() {
     for picture in PICTURES.iter() {
         let ascii = picture.draw(Style::PLAIN);
         assert!(ascii.is_ascii(), "{}", picture.name);
-        let arrows = [("◀────", "<----"), ("────▶", "---->")];
+        let arrows = [("◀────", "<----"), ("────▶", "---->"), ("→", ">")];
         let drawn = arrows
             .into_iter()
             .fold(picture.draw(PLAIN), |text, (from, to)| {

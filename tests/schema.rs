@@ -1,8 +1,13 @@
 //! The JSON Schema describes the lines of `--json`, and refuses any other.
 
+#![allow(clippy::unwrap_used)] // a test that cannot go on stops here
+
+mod known;
 mod lab;
 
 use serde_json::{Value, json};
+
+use tcpshake::report::{Explanation, Json};
 
 use lab::{PEER_V4, Pair, in_lab, schema_faults, tcpshake};
 
@@ -33,21 +38,42 @@ fn every_key_is_asked_for_and_no_other_is_taken() {
         let _listener = peer.listen((PEER_V4, 80));
         let arguments = ["--json", "--end", "rst", "10.0.0.2:80"];
         let line = tcpshake(&client, &arguments).run().json().remove(0);
-        let objects = objects_in(&line, "");
-        assert!(objects.len() > 8, "{objects:?}");
-        for object in objects {
-            let mut more = line.clone();
-            more.pointer_mut(&object).unwrap()["more"] = json!(1);
-            assert_eq!(schema_faults(&more).len(), 1, "one more key in {object:?}");
-            let keys = line.pointer(&object).unwrap().as_object().unwrap().keys();
-            for key in keys {
-                let mut less = line.clone();
-                let holder = less.pointer_mut(&object).unwrap().as_object_mut().unwrap();
-                holder.remove(key);
-                assert_ne!(schema_faults(&less), [""; 0], "{object}/{key} is missing");
-            }
-        }
+        assert!(just_these_keys(&line) > 8);
     });
+}
+
+#[test]
+fn every_key_of_a_connection_is_asked_for_and_no_other_is_taken() {
+    assert!(just_these_keys(&connection(true)) > 16);
+    assert_eq!(schema_faults(&connection(false)), [""; 0]);
+}
+
+/// The line of a connection of which everything is known, or nothing.
+fn connection(full: bool) -> Value {
+    let mut bytes = Vec::new();
+    let mut json = Json::new(&mut bytes, full);
+    json.connection(&known::connection(full)).unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+/// Each key of a line is missed when it is not there, and one more is refused, in each of its
+/// objects. Returns how many these are.
+fn just_these_keys(line: &Value) -> usize {
+    assert_eq!(schema_faults(line), [""; 0]);
+    let objects = objects_in(line, "");
+    for object in &objects {
+        let mut more = line.clone();
+        more.pointer_mut(object).unwrap()["more"] = json!(1);
+        assert_eq!(schema_faults(&more).len(), 1, "one more key in {object:?}");
+        let keys = line.pointer(object).unwrap().as_object().unwrap().keys();
+        for key in keys {
+            let mut less = line.clone();
+            let holder = less.pointer_mut(object).unwrap().as_object_mut().unwrap();
+            holder.remove(key);
+            assert_ne!(schema_faults(&less), [""; 0], "{object}/{key} is missing");
+        }
+    }
+    objects.len()
 }
 
 #[test]
@@ -100,6 +126,53 @@ fn a_value_that_is_not_in_the_contract_is_refused() {
             assert_ne!(schema_faults(&broken), [""; 0], "{place} is {value}");
         }
     });
+}
+
+#[test]
+fn a_value_that_is_not_in_the_contract_of_a_connection_is_refused() {
+    let line = connection(true);
+    for (place, value) in [
+        ("/stream", json!(-1)),
+        ("/seq", json!(null)),
+        ("/started", json!("2026-01-02T03:04:05Z")),
+        ("/first_frame", json!(0)),
+        ("/last_frame", json!(null)),
+        ("/client/addr", json!("10.0.0.256")),
+        ("/server/port", json!(65536)),
+        ("/packets/client", json!(null)),
+        ("/bytes/server", json!(-1)),
+        ("/reason", json!("syn ack")),
+        ("/handshake/rtt_source", json!("kernel")),
+        ("/handshake/rtt_source", json!(null)),
+        ("/handshake/ack_ns", json!(-1)),
+        ("/handshake/initial_rtt_ns", json!(1.5)),
+        ("/peer/timestamps", json!(null)),
+        ("/close/requested", json!("FIN")),
+        ("/close/first", json!("local")),
+        ("/close/manner", json!("closed")),
+        ("/close/manner", json!(null)),
+        ("/close/reset_by", json!("peer")),
+        ("/close/reset_by", json!(null)),
+        ("/close/reset_in", json!(null)),
+        ("/close/reset_in", json!([])),
+        ("/close/reset_in", json!(["OPEN"])),
+        ("/states/0/end", json!("local")),
+        ("/states/0/basis", json!("possible")),
+        ("/options", json!(null)),
+        ("/options/client", json!("mss 1460")),
+        ("/agreed", json!(null)),
+        ("/agreed/mss", json!(null)),
+        ("/agreed/wscale/client", json!(15)),
+        ("/agreed/sack", json!(1)),
+        ("/completeness", json!(64)),
+        ("/retransmitted", json!(null)),
+        ("/retransmitted/syn", json!(null)),
+        ("/kernel_rst", json!(0)),
+    ] {
+        let mut broken = line.clone();
+        *broken.pointer_mut(place).expect(place) = value.clone();
+        assert_ne!(schema_faults(&broken), [""; 0], "{place} is {value}");
+    }
 }
 
 /// The places of all objects within `value`, as JSON pointers.

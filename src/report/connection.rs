@@ -55,6 +55,15 @@ pub struct Connection {
     pub exchange: Exchange,
 }
 
+impl Connection {
+    /// The round trip of the handshake: the whole of it where the capture has both parts, else what
+    /// it has.
+    pub fn round_trip_ns(&self) -> Option<u64> {
+        let handshake = &self.exchange.handshake;
+        handshake.initial_rtt_ns.or(handshake.rtt_ns)
+    }
+}
+
 /// What a report of a capture ends with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Totals {

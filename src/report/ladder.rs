@@ -1,6 +1,9 @@
 //! The ladder: one connection, for people, in 80 columns.
 
+mod connection;
+mod cycle;
 mod fold;
+mod offer;
 mod words;
 
 use std::io::{self, Write};
@@ -8,13 +11,13 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use crate::exchange::{
-    Anomaly, AnomalyKind, DataRecord, End, Exchange, IcmpPacket, Offer, Outcome, StateChange,
+    Anomaly, AnomalyKind, DataRecord, End, Exchange, IcmpPacket, StateChange, Verdict,
 };
 use crate::tcp::{State, StateSet};
 
 use super::fields::{self, Group, Numbers};
 use super::verdict::sentence;
-use super::{Record, Report, Style, Summary, millis, printable};
+use super::{Names, Record, Report, Style, Summary, millis, printable};
 use fold::Rung;
 
 /// Columns of a line.
@@ -26,12 +29,14 @@ const PEER: usize = 15;
 /// Columns of the segment's text, beside its arrow.
 const SEGMENT: usize = 35;
 
-/// Writes a ladder for each probe.
+/// Writes a ladder for each probe, or for each connection of a capture.
 #[derive(Debug)]
 pub struct Ladder<W> {
     out: W,
     style: Style,
     verbose: bool,
+    /// A connection has been drawn.
+    drawn: bool,
 }
 
 /// Columns before the fields of a segment, and more before those of a quoted one.
@@ -44,6 +49,7 @@ impl<W: Write> Ladder<W> {
             out,
             style,
             verbose: false,
+            drawn: false,
         }
     }
 
@@ -70,17 +76,25 @@ impl<W: Write> Ladder<W> {
         if let Some(guard) = &record.local.guard {
             header += &format!(", guard {guard}");
         }
-        for line in textwrap::wrap(
-            &header,
-            textwrap::Options::new(WIDTH).subsequent_indent("  "),
-        ) {
-            writeln!(self.out, "{line}")?;
-        }
+        self.lines(wrap(&header, "  "))?;
         writeln!(self.out)
     }
 
-    fn rungs(&mut self, exchange: &Exchange) -> io::Result<()> {
-        let head = format!("{:>8}  {:LOCAL$} {:41} {}", "ms", "local", "", "peer");
+    fn lines(&mut self, lines: impl IntoIterator<Item = String>) -> io::Result<()> {
+        for line in lines {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    /// If there is any.
+    fn rungs(&mut self, exchange: &Exchange, names: Names) -> io::Result<()> {
+        let errors = self.verbose && !exchange.icmp_packets.is_empty();
+        if !errors && exchange.segments.is_empty() {
+            return Ok(());
+        }
+        let [left, right] = [End::Local, End::Peer].map(|end| names.of(end));
+        let head = format!("{:>8}  {left:LOCAL$} {:41} {right}", "ms", "");
         writeln!(self.out, "{}", self.style.faint(head))?;
         let rungs = match self.verbose {
             true => (0..exchange.segments.len()).map(Rung::One).collect(),
@@ -177,26 +191,19 @@ impl<W: Write> Ladder<W> {
     }
 
     fn fields(&mut self, groups: &[Group], indent: usize) -> io::Result<()> {
-        for line in groups
-            .iter()
-            .flat_map(|it| fields::lines(it, indent, self.style))
-        {
-            writeln!(self.out, "{line}")?;
-        }
-        Ok(())
+        let style = self.style;
+        let lines = groups.iter();
+        self.lines(lines.flat_map(|it| fields::lines(it, indent, style)))
     }
 
-    fn verdict(&mut self, record: &Record) -> io::Result<()> {
-        let word = record
-            .exchange
-            .verdict
-            .map_or("no verdict", |verdict| verdict.word());
-        let text = format!("{word}{}", sentence(record));
+    /// A sentence that begins with a word in the colour of the verdict.
+    fn verdict(&mut self, verdict: Option<Verdict>, word: &str, rest: &str) -> io::Result<()> {
+        let text = format!("{word}{rest}");
         let lines = wrap(&text, "");
         for (number, line) in lines.iter().enumerate() {
             match line.strip_prefix(word) {
                 Some(rest) if number == 0 => {
-                    let word = self.style.verdict(record.exchange.verdict, word);
+                    let word = self.style.verdict(verdict, word);
                     writeln!(self.out, "{word}{rest}")?;
                 }
                 _ => writeln!(self.out, "{line}")?,
@@ -206,23 +213,25 @@ impl<W: Write> Ladder<W> {
     }
 
     fn notes(&mut self, record: &Record) -> io::Result<()> {
-        let mut notes = notes(&record.exchange.anomalies);
         let last = record
             .exchange
             .last_state(End::Local)
             .and_then(|change| change.states.only());
-        if last == Some(State::TimeWait) {
-            notes.push(match record.time_wait {
-                Some(stay) if !record.stopped => {
-                    format!(
-                        "TIME-WAIT was held for {}",
-                        humantime::format_duration(stay)
-                    )
-                }
-                Some(_) => "TIME-WAIT was cut short".to_string(),
-                None => "TIME-WAIT: 2MSL (60 s) was not waited for (--time-wait does)".to_string(),
-            });
-        }
+        let time_wait = (last == Some(State::TimeWait)).then(|| match record.time_wait {
+            Some(stay) if !record.stopped => {
+                format!(
+                    "TIME-WAIT was held for {}",
+                    humantime::format_duration(stay)
+                )
+            }
+            Some(_) => "TIME-WAIT was cut short".to_string(),
+            None => "TIME-WAIT: 2MSL (60 s) was not waited for (--time-wait does)".to_string(),
+        });
+        let notes = notes(&record.exchange.anomalies);
+        self.write_notes(notes.into_iter().chain(time_wait))
+    }
+
+    fn write_notes(&mut self, notes: impl IntoIterator<Item = String>) -> io::Result<()> {
         for note in notes {
             let lines = wrap(&format!("note: {}", printable(&note)), "      ");
             for line in lines {
@@ -246,19 +255,15 @@ impl<W: Write> Report for Ladder<W> {
             writeln!(self.out)?;
         }
         self.header(record)?;
-        let errors = self.verbose && !record.exchange.icmp_packets.is_empty();
-        if errors || !record.exchange.segments.is_empty() {
-            self.rungs(&record.exchange)?;
+        let exchange = &record.exchange;
+        self.rungs(exchange, Names::PROBE)?;
+        let word = exchange.verdict.map_or("no verdict", Verdict::word);
+        self.verdict(exchange.verdict, word, &sentence(record))?;
+        if let Some(peer) = &exchange.peer {
+            let opened = exchange.handshake.peer_isn.is_some();
+            self.lines(wrap(&offer::of_peer(peer, opened), "      "))?;
         }
-        self.verdict(record)?;
-        if let Some(peer) = &record.exchange.peer {
-            for line in wrap(&offer(peer, &record.exchange), "      ") {
-                writeln!(self.out, "{line}")?;
-            }
-        }
-        if let Some(line) = data(&record.exchange.data) {
-            writeln!(self.out, "{line}")?;
-        }
+        self.lines(data(&exchange.data))?;
         self.notes(record)?;
         self.out.flush()
     }
@@ -376,40 +381,6 @@ fn abbreviated(state: State) -> &'static str {
     }
 }
 
-/// What the peer's answer offered.
-fn offer(peer: &Offer, exchange: &Exchange) -> String {
-    let mut parts = Vec::new();
-    if let Some(mss) = peer.mss {
-        parts.push(format!("mss {mss}"));
-    }
-    if exchange.handshake.peer_isn.is_some() {
-        parts.push(match peer.wscale {
-            Some(shift) => format!("window {} (<< {shift})", peer.window),
-            None => format!("window {}", peer.window),
-        });
-    }
-    let agreed = [
-        (peer.sack, "SACK"),
-        (peer.timestamps.is_some(), "timestamps"),
-        (peer.ecn, "ECN"),
-    ];
-    parts.extend(
-        agreed
-            .iter()
-            .filter(|(there, _)| *there)
-            .map(|(_, name)| (*name).to_string()),
-    );
-    parts.push(match hops(peer.ttl) {
-        0 => format!("TTL {} (on this link)", peer.ttl),
-        1 => format!("TTL {} (about 1 hop)", peer.ttl),
-        n => format!("TTL {} (about {n} hops)", peer.ttl),
-    });
-    if exchange.close.outcome == Outcome::NotAttempted && peer.mss.is_none() && parts.len() == 1 {
-        return format!("peer: RST with {}", parts[0]);
-    }
-    format!("peer: {}", parts.join(", "))
-}
-
 /// What was said, if anything was.
 fn data(data: &DataRecord) -> Option<String> {
     let first = data.first_byte_ns.map_or(String::new(), |ns| {
@@ -422,12 +393,4 @@ fn data(data: &DataRecord) -> Option<String> {
             data.sent, data.received
         )
     })
-}
-
-/// Stacks start at one of these.
-fn hops(ttl: u8) -> u8 {
-    [32, 64, 128, 255]
-        .into_iter()
-        .find(|start| *start >= ttl)
-        .map_or(0, |start| start - ttl)
 }

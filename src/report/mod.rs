@@ -1,6 +1,7 @@
 //! What is known, written for people and for programs: one file a format.
 
 mod connection;
+mod ending;
 mod fields;
 mod json;
 mod ladder;
@@ -11,6 +12,7 @@ mod rtts;
 mod series;
 mod style;
 mod summary;
+mod table;
 mod verdict;
 
 use std::io;
@@ -31,6 +33,8 @@ pub use rtts::Rtt;
 pub use series::Series;
 pub use style::Style;
 pub use summary::Summary;
+pub use table::Table;
+use verdict::Names;
 
 /// What a probe was aimed at.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -9,6 +9,7 @@ use crate::exchange::{End, NewState, News, Since};
 use crate::tcp::{State, StateSet};
 
 use super::Mark;
+use super::verdict::Names;
 
 const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION: u32 = 1;
@@ -295,7 +296,7 @@ fn claim(new: &NewState) -> String {
             names(wrong)
         ),
     };
-    let (end, basis) = (new.end.word(), new.basis.word());
+    let (end, basis) = (Names::PROBE.of(new.end), new.basis.word());
     format!("{end} {} ({basis}){since}", names(new.states))
 }
 

@@ -43,6 +43,11 @@ impl Style {
         }
     }
 
+    /// Between two addresses.
+    pub(super) fn arrow(self) -> &'static str {
+        if self.unicode { "→" } else { ">" }
+    }
+
     pub(super) fn verdict(self, verdict: Option<Verdict>, text: impl fmt::Display) -> String {
         let color = match verdict {
             Some(Verdict::Open) => AnsiColor::Green,

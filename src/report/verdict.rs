@@ -1,6 +1,6 @@
 //! The verdict in a sentence.
 
-use crate::exchange::{Basis, End as Side, Exchange, IcmpRecord, Outcome, Verdict};
+use crate::exchange::{Basis, End as Side, Exchange, IcmpRecord, Manner, Outcome, Verdict};
 use crate::session::End;
 
 use super::{Record, millis};
@@ -32,6 +32,20 @@ impl Outcome {
     }
 }
 
+impl Manner {
+    /// The contract's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Manner::InOrder => "in-order",
+            Manner::HalfClosed => "half-closed",
+            Manner::Simultaneous => "simultaneous",
+            Manner::Reset => "reset",
+            Manner::StillOpen => "still-open",
+            Manner::NotOpened => "not-opened",
+        }
+    }
+}
+
 impl Basis {
     /// The contract's word.
     pub fn word(self) -> &'static str {
@@ -43,12 +57,31 @@ impl Basis {
     }
 }
 
-impl Side {
-    /// The contract's word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Side::Local => "local",
-            Side::Peer => "peer",
+/// What the two ends are called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Names {
+    local: &'static str,
+    peer: &'static str,
+}
+
+impl Names {
+    /// Where one of them is ours.
+    pub(super) const PROBE: Names = Names {
+        local: "local",
+        peer: "peer",
+    };
+
+    /// Where we look on.
+    pub(super) const CONNECTION: Names = Names {
+        local: "client",
+        peer: "server",
+    };
+
+    /// The name of `end`.
+    pub(super) fn of(self, end: Side) -> &'static str {
+        match end {
+            Side::Local => self.local,
+            Side::Peer => self.peer,
         }
     }
 }
@@ -86,11 +119,16 @@ fn icmp_error(icmp: &IcmpRecord, record: &Record) -> String {
     )
 }
 
-fn silence(exchange: &Exchange) -> String {
-    let waited = match exchange.elapsed_ns {
+/// How long it took, to say no more than people want to know.
+pub(super) fn waited(exchange: &Exchange) -> String {
+    match exchange.elapsed_ns {
         ns if ns < 1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
         ns => format!("{:.1} s", ns as f64 / 1e9),
-    };
+    }
+}
+
+fn silence(exchange: &Exchange) -> String {
+    let waited = waited(exchange);
     match exchange.handshake.syn_sent {
         0 => ": no answer.".to_string(),
         1 => format!(": no answer to the SYN in {waited}."),

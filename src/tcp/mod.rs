@@ -16,6 +16,7 @@ mod sender;
 mod state;
 mod throttle;
 mod timer;
+mod walk;
 pub mod window;
 
 pub use connection::{Config, Connection, Event, Transmit};
@@ -24,3 +25,4 @@ pub use negotiated::{MAX_SHIFT, Negotiated, Side};
 pub(crate) use negotiated::{accepts_ecn, offers_ecn};
 pub use state::{State, StateSet};
 pub use timer::Schedule;
+pub use walk::{Bounds, Step, walk};

@@ -1,5 +1,6 @@
 //! What is drawn: probes of peers of every kind, in virtual time.
 
+mod captured;
 mod cast;
 
 use std::sync::LazyLock;
@@ -9,7 +10,10 @@ use tcpshake::clock::Stamp;
 use tcpshake::engine::{self, Probe};
 use tcpshake::exchange::Flow;
 use tcpshake::link::Link;
-use tcpshake::report::{Ladder, Lines, LocalInfo, Record, Report, Series, Style, Summary};
+use tcpshake::report::{
+    Connection, Explanation, Ladder, Lines, LocalInfo, Record, Report, Series, Style, Summary,
+    Table, Totals,
+};
 use tcpshake::session::{Course, End, Handshake, Request};
 use tcpshake::tcp::{Config, Schedule};
 use tcpshake::wire::{Flags, IpFields, Options, SeqNumber, TcpOption};
@@ -34,6 +38,10 @@ pub enum Format {
     Verbose,
     Quiet,
     Series,
+    /// As connections of a capture.
+    Connection,
+    VerboseConnection,
+    Table,
 }
 
 /// A report, to be drawn in any style.
@@ -48,11 +56,47 @@ impl Picture {
     pub fn draw(&self, style: Style) -> String {
         let mut drawn = Vec::new();
         let out = &mut drawn;
+        match self.format {
+            Format::Connection => self.explain(Ladder::new(out, style)),
+            Format::VerboseConnection => self.explain(Ladder::new(out, style).verbose(true)),
+            Format::Table => self.explain(Table::new(out, style)),
+            _ => self.report(out, style),
+        }
+        String::from_utf8(drawn).unwrap()
+    }
+
+    fn explain(&self, mut explanation: impl Explanation) {
+        let connections = self.connections();
+        for connection in &connections {
+            explanation.connection(connection).unwrap();
+        }
+        let totals = Totals {
+            frames: connections
+                .iter()
+                .map(|it| it.last_frame)
+                .max()
+                .unwrap_or(0),
+            connections: connections.len() as u64,
+            shown: connections.len() as u64,
+        };
+        explanation.end(&totals).unwrap();
+    }
+
+    /// The records, captured.
+    fn connections(&self) -> Vec<Connection> {
+        let numbered = (0..).zip(&self.records);
+        numbered
+            .map(|(stream, record)| captured::connection(stream, record))
+            .collect()
+    }
+
+    fn report(&self, out: &mut Vec<u8>, style: Style) {
         let mut report: Box<dyn Report> = match self.format {
             Format::Ladder => Box::new(Ladder::new(out, style)),
             Format::Verbose => Box::new(Ladder::new(out, style).verbose(true)),
             Format::Quiet => Box::new(Lines::new(out, style)),
             Format::Series => Box::new(Series::new(out, style, true, false)),
+            other => panic!("{other:?} is no report of probes"),
         };
         let mut summary = Summary::of(self.records[0].target.clone());
         for record in &self.records {
@@ -62,8 +106,6 @@ impl Picture {
         if self.records.len() > 1 {
             report.summary(&summary).unwrap();
         }
-        drop(report);
-        String::from_utf8(drawn).unwrap()
     }
 }
 
@@ -318,5 +360,61 @@ fn paint() -> Vec<Picture> {
     let quiet = [Policy::CloseLater, Refuse, NeverClose].map(listener);
     let quiet = quiet.map(|peer| scene(End::Fin, peer).play()).to_vec();
     add("quiet", Format::Quiet, quiet);
+    pictures.extend(explained(&pictures));
     pictures
+}
+
+/// Those of the same exchanges, captured.
+fn explained(pictures: &[Picture]) -> Vec<Picture> {
+    let records = |name: &str| {
+        let of = pictures.iter().find(|it| it.name == name).expect(name);
+        of.records.clone()
+    };
+    let ladders = [
+        ("connection-fin", "fin"),
+        ("connection-half", "half"),
+        ("connection-simultaneous", "simultaneous"),
+        ("connection-simultaneous-open", "simultaneous-open"),
+        ("connection-passive", "passive"),
+        ("connection-syn-rst", "syn-rst"),
+        ("connection-reset", "reset"),
+        ("connection-refused", "refused"),
+        ("connection-filtered", "filtered"),
+        ("connection-unreachable", "unreachable"),
+        ("connection-lost-syn", "lost-syn"),
+        ("connection-request", "request"),
+        ("connection-long", "long"),
+        ("connection-ipv6", "ipv6"),
+    ];
+    let mut explained: Vec<Picture> = ladders
+        .iter()
+        .map(|&(name, of)| Picture {
+            name,
+            format: Format::Connection,
+            records: records(of),
+        })
+        .collect();
+    let request = &records("request")[0];
+    let mut all: Vec<Record> = ladders.iter().flat_map(|(_, of)| records(of)).collect();
+    let (open, late) = (
+        captured::cut_short(request, 6),
+        captured::begun_late(request),
+    );
+    all.extend([open.clone(), late.clone()]);
+    let more = [
+        ("connection-open", Format::Connection, vec![open]),
+        ("connection-late", Format::Connection, vec![late]),
+        (
+            "connection-verbose",
+            Format::VerboseConnection,
+            records("verbose"),
+        ),
+        ("connections", Format::Table, all),
+    ];
+    explained.extend(more.map(|(name, format, records)| Picture {
+        name,
+        format,
+        records,
+    }));
+    explained
 }
