@@ -40,6 +40,8 @@ pub struct Captured<'a> {
     pub stamp: Option<Stamp>,
     /// Where it was captured.
     pub interface: &'a Interface,
+    /// How many interfaces the capture has described so far.
+    pub interfaces: u32,
     /// Which way it went, where the capture says.
     pub direction: Option<Direction>,
     /// The bytes that were captured, from the link header on.
@@ -162,15 +164,16 @@ impl<R: Read> Reader<R> {
             return Ok(None);
         };
         self.given = packet.record_len;
-        let interface = match &self.format {
-            Format::Pcap(records) => records.interface(),
-            Format::Pcapng(section) => section.interface(packet.interface),
+        let (interface, interfaces) = match &self.format {
+            Format::Pcap(records) => (records.interface(), 1),
+            Format::Pcapng(section) => (section.interface(packet.interface), section.described()),
         };
         let bytes = &self.source.bytes()[packet.bytes];
         Ok(Some(Captured {
             number: self.number,
             stamp: packet.stamp,
             interface,
+            interfaces,
             direction: packet
                 .direction
                 .or_else(|| link::direction(interface.link, bytes)),

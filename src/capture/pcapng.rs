@@ -96,6 +96,11 @@ impl Section {
         &self.interfaces[index]
     }
 
+    /// How many interfaces were described so far, in this section and those before.
+    pub(super) fn described(&self) -> u32 {
+        self.before.saturating_add(self.interfaces.len() as u32)
+    }
+
     /// The block that the window begins with.
     pub(super) fn next<R: Read>(&mut self, source: &mut Source<R>) -> Result<Record, CaptureError> {
         let header = source.need(8, "a block header")?;
@@ -179,7 +184,7 @@ impl Section {
         if header.major_version != 1 {
             return Err(Some(Fault::Version(header.major_version)));
         }
-        self.before = self.before.saturating_add(self.interfaces.len() as u32);
+        self.before = self.described();
         self.interfaces.clear();
         Ok(Record::Passed(block.len()))
     }

@@ -4,6 +4,7 @@
 //! knows nothing of who captured them or why.
 
 mod close;
+mod copies;
 mod demux;
 mod ends;
 mod icmp;
@@ -33,6 +34,7 @@ use oddities::LastWindow;
 use queue::PeerQueue;
 use rtt::SynRtt;
 
+pub use copies::Copies;
 pub use demux::Subject;
 
 /// Builds the [`Exchange`] of one connection, frame by frame.
