@@ -23,4 +23,4 @@ pub use icmp::{IcmpJudgement, judge_icmp};
 pub(crate) use negotiated::accepts_ecn;
 pub use negotiated::{Negotiated, Side};
 pub use state::{State, StateSet};
-pub use timer::Schedule;
+pub use timer::{Schedule, TWO_MSL};
