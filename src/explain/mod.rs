@@ -9,6 +9,8 @@ mod queue;
 mod selection;
 mod sight;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::io::{self, Read};

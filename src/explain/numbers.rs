@@ -44,8 +44,9 @@ impl Numbers {
     /// Whether a SYN with the number of before opens anew: after the end of a connection its TCB is
     /// gone (RFC 9293 3.10.7.3, 3.10.7.4), and the number says nothing. Wireshark counts so since
     /// 4.2; before, it took every such SYN for a repeat.
-    pub(super) fn is_reopened(&self, head: &Head) -> bool {
-        head.asks_to_open() && self.is_over
+    pub(super) fn is_reopened(&self, from: End, head: &Head) -> bool {
+        let base = self.ends[from as usize].base;
+        head.asks_to_open() && base == Some(head.seq) && self.is_over
     }
 
     /// One of its segments.

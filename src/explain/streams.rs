@@ -132,9 +132,9 @@ impl Streams {
         let (pair, at) = (sighting.pair(), sighting.at);
         let is_new = match (self.followed.get(&pair), &sighting.head) {
             (Some(stream), Some(head)) => {
-                let numbers = &stream.numbers;
-                numbers.differs(stream.end_of(sighting.src), head)
-                    || (!sighting.is_quote() && numbers.is_reopened(head))
+                let (numbers, from) = (&stream.numbers, stream.end_of(sighting.src));
+                numbers.differs(from, head)
+                    || (!sighting.is_quote() && numbers.is_reopened(from, head))
             }
             (Some(_), None) => false,
             (None, Some(_)) => true,
