@@ -112,19 +112,20 @@ fn demonstrate(output: &OutputArgs, stamping: Option<&Stamping>) -> u8 {
 fn explain_file(args: &ExplainArgs) -> u8 {
     // The formats of a connection take the place of this one.
     let mut choose = |_several: bool| -> Box<dyn Explanation> { Box::new(Plain(io::stdout())) };
+    let name = args.file.display();
     match run::explain(args, &mut choose) {
-        Ok(Explained { fault: None, .. }) => exit::SUCCESS,
-        Ok(Explained {
-            fault: Some(fault),
-            anything,
-        }) => fail(
-            &format!("{}: {fault}", args.file.display()),
-            if anything {
-                exit::SUCCESS
-            } else {
-                exit::CANNOT_PROBE
-            },
-        ),
+        Ok(Explained::Unread(why)) => fail(&format!("{name}: {why}"), exit::CANNOT_PROBE),
+        Ok(Explained::Read { totals, fault }) => {
+            if let Some(fault) = fault {
+                complain(&format!("{name}: {fault}"));
+            }
+            if totals.connections == 0 {
+                complain(&format!("{name}: there is no TCP in it"));
+            } else if totals.shown == 0 {
+                complain(&format!("{name}: no connection in it is asked for"));
+            }
+            exit::SUCCESS
+        }
         Err(error) => written(Err(error)),
     }
 }

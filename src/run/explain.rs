@@ -2,23 +2,31 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::capture::{CaptureError, Fault, Reader};
+use crate::capture::{CaptureError, Reader};
 use crate::cli::{ExplainArgs, Place};
 use crate::exchange::End;
-use crate::explain::{self, Choose, Selection, Wishes};
+use crate::explain::{self, Choose, Selection, Told, Wishes};
 use crate::net::privs;
+use crate::report::Totals;
 
-/// How far a capture was read.
+/// What became of a capture.
 #[derive(Debug)]
-pub struct Explained {
-    /// There was something to read in it.
-    pub anything: bool,
-    /// Why it was not read to its end.
-    pub fault: Option<CaptureError>,
+pub enum Explained {
+    /// It was read, as far as the fault if there is one.
+    Read {
+        /// How much was in it.
+        totals: Totals,
+        /// Why there is no more.
+        fault: Option<CaptureError>,
+    },
+    /// Nothing of it could be read, and why.
+    Unread(String),
 }
 
 /// Explains the capture that the arguments name, in the format that `choose` gives.
@@ -29,29 +37,30 @@ pub fn explain(args: &ExplainArgs, choose: &mut Choose<'_>) -> io::Result<Explai
     let opened = Opened::open(&args.file);
     // Whatever the file holds, it meets no privilege.
     privs::drop_all()?;
-    let unread = |fault| Explained {
-        anything: false,
-        fault: Some(fault),
-    };
     let Opened { input, size } = match opened {
         Ok(opened) => opened,
-        Err(error) => {
-            let fault = Fault::Input(error);
-            return Ok(unread(CaptureError { offset: 0, fault }));
-        }
+        Err(error) => return Ok(Explained::Unread(format!("it cannot be opened: {error}"))),
     };
     let reader = match Reader::new(input) {
         Ok(reader) => reader,
-        Err(fault) => return Ok(unread(fault)),
+        Err(fault) => return Ok(Explained::Unread(fault.to_string())),
     };
     let bar = bar(size);
     let mut progress = |offset| bar.set_position(offset);
-    let told = explain::explain(reader, &wishes(args), choose, &mut progress);
+    let is_shown = is_shown();
+    let mut choose = |several| {
+        // The report is about to begin.
+        if is_shown {
+            bar.finish_and_clear();
+        }
+        choose(several)
+    };
+    let told = explain::explain(reader, &wishes(args), &mut choose, &mut progress);
     bar.finish_and_clear();
-    let told = told?;
-    Ok(Explained {
-        anything: told.totals.frames > 0,
-        fault: told.fault,
+    let Told { totals, fault } = told?;
+    Ok(match fault {
+        Some(fault) if totals.frames == 0 => Explained::Unread(fault.to_string()),
+        fault => Explained::Read { totals, fault },
     })
 }
 
@@ -80,16 +89,13 @@ struct Opened {
 
 impl Opened {
     fn open(path: &Path) -> io::Result<Opened> {
-        let file = if path == Path::new("-") {
-            // Not its buffer, which would only copy.
-            let stdin = io::stdin();
+        if path == Path::new("-") {
             return Ok(Opened {
+                input: Box::new(io::stdin()),
                 size: None,
-                input: Box::new(stdin),
             });
-        } else {
-            File::open(path)?
-        };
+        }
+        let file = File::open(path)?;
         let metadata = file.metadata()?;
         Ok(Opened {
             size: metadata.is_file().then_some(metadata.len()),
@@ -98,12 +104,18 @@ impl Opened {
     }
 }
 
-/// A progress bar on standard error, if that is a terminal and the report does not run over the
-/// same one.
+/// Whether standard output ends on a terminal, as far as can be told: a pager may be behind a pipe.
+fn is_shown() -> bool {
+    let stdout = io::stdout();
+    let is_pipe = || -> io::Result<bool> {
+        let file = File::from(stdout.as_fd().try_clone_to_owned()?);
+        Ok(file.metadata()?.file_type().is_fifo())
+    };
+    stdout.is_terminal() || is_pipe().unwrap_or(true)
+}
+
+/// A progress bar on standard error, if that is a terminal.
 fn bar(size: Option<u64>) -> ProgressBar {
-    if !io::stderr().is_terminal() || io::stdout().is_terminal() {
-        return ProgressBar::hidden();
-    }
     let (bar, template) = match size {
         Some(size) => (
             ProgressBar::new(size),
@@ -111,6 +123,7 @@ fn bar(size: Option<u64>) -> ProgressBar {
         ),
         None => (ProgressBar::no_length(), "{bytes} read, {bytes_per_sec}"),
     };
+    // It is hidden where standard error is no terminal.
     bar.set_draw_target(ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template(template).expect("a sound template"));
     bar
