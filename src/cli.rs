@@ -13,6 +13,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::expect::Expectation;
+use crate::explain::Order;
 use crate::net::guard::Way;
 use crate::session::End;
 
@@ -46,6 +47,8 @@ pub enum Command {
     Probe(Box<ProbeArgs>),
     /// Probe a listener of its own in a private network namespace; needs no privilege
     Demo(DemoArgs),
+    /// Tell what happened in a capture file: both ends of each connection
+    Explain(ExplainArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -198,10 +201,10 @@ pub struct NameArgs {
     pub numeric: bool,
 }
 
-/// The group output.
+/// How a report looks.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Output")]
-pub struct OutputArgs {
+pub struct FormatArgs {
     /// One JSON object a line
     #[arg(long, conflicts_with = "quiet")]
     pub json: bool,
@@ -211,13 +214,22 @@ pub struct OutputArgs {
     /// Only the verdict
     #[arg(short, long)]
     pub quiet: bool,
+    /// Colours
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+/// The group output.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// How it looks.
+    #[command(flatten)]
+    pub format: FormatArgs,
     /// Write every frame to this file (pcapng), with what it tells as comments; - is standard
     /// output, and the report then goes to standard error
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
-    /// Colours
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub color: ColorChoice,
 }
 
 impl OutputArgs {
@@ -242,6 +254,60 @@ pub struct DemoArgs {
     /// What is printed.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// What `explain` takes.
+#[derive(Args, Debug, Clone)]
+pub struct ExplainArgs {
+    /// A capture file, pcap or pcapng; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only the connections of this number, as tcp.stream in Wireshark counts (repeatable)
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    pub stream: Vec<u64>,
+    /// Only connections of which this is either address (repeatable)
+    #[arg(long, value_name = "ADDR", help_heading = "Selection")]
+    pub host: Vec<IpAddr>,
+    /// Only connections of which this is either port (repeatable)
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    pub port: Vec<u16>,
+    /// Which connections come first
+    #[arg(
+        long,
+        value_name = "ORDER",
+        default_value = "time",
+        help_heading = "Selection"
+    )]
+    pub order: Order,
+    /// The end at which the frames were captured [default: unknown]
+    #[arg(long, value_name = "END", help_heading = "Selection")]
+    pub at: Option<Place>,
+    /// What is printed.
+    #[command(flatten)]
+    pub format: FormatArgs,
+}
+
+/// Where a capture was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Place {
+    /// Where the client is.
+    Client,
+    /// Where the server is.
+    Server,
+}
+
+impl ValueEnum for Order {
+    fn value_variants<'a>() -> &'a [Order] {
+        &[Order::Time, Order::Rtt, Order::Trouble]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Order::Time => "time",
+            Order::Rtt => "rtt",
+            Order::Trouble => "trouble",
+        }))
+    }
 }
 
 impl ValueEnum for End {
@@ -371,6 +437,12 @@ impl FromStr for RawOption {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, Refusal> {
     Cli::try_parse_from(join_switches(arguments)).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Asked(error),
+        ErrorKind::MissingRequiredArgument if one_line(&error.to_string()).contains("<FILE>") => {
+            Refusal::Usage(
+                "no file: give a capture, as in tcpshake explain run.pcapng (see --help)"
+                    .to_string(),
+            )
+        }
         ErrorKind::MissingRequiredArgument if one_line(&error.to_string()).contains("TARGET") => {
             Refusal::Usage(
                 "no target: give HOST:PORT, as in tcpshake example.com:443 (see --help)"

@@ -4,7 +4,7 @@
 //! will be done, [`run`] opens the [`net`]work and gives up privilege, [`engine`] moves segments
 //! between a [`session`] and a [`link`], [`observe`] turns captured frames into an [`exchange`],
 //! and [`report`] writes it; [`expect`] holds it against what the user expects. [`capture`] reads the
-//! frames of a file instead.
+//! frames of a file instead, and [`explain`] takes the connections in it apart.
 //!
 //! Only `cli`, `plan`, `run`, `engine`, `net` and `demo` touch the outside world. The rest sees no
 //! socket and no clock, so it is tested in virtual time and reads captures as well.
@@ -17,6 +17,7 @@ pub mod engine;
 pub mod exchange;
 pub mod exit;
 pub mod expect;
+pub mod explain;
 pub mod link;
 pub mod net;
 pub mod observe;

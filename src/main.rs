@@ -5,11 +5,15 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use tcpshake::cli::{self, Cli, ColorChoice, Command, OutputArgs, ProbeArgs, Refusal};
+use tcpshake::cli::{
+    self, Cli, ColorChoice, Command, ExplainArgs, FormatArgs, OutputArgs, ProbeArgs, Refusal,
+};
 use tcpshake::net::stamps::Stamping;
 use tcpshake::plan::{Plan, Problem, plan};
-use tcpshake::report::{Json, Ladder, Lines, Report, Series, Style, printable};
-use tcpshake::run::{RunError, Unwritten, run};
+use tcpshake::report::{
+    Connection, Explanation, Json, Ladder, Lines, Report, Series, Style, Totals, printable,
+};
+use tcpshake::run::{self, Explained, RunError, Unwritten, run};
 use tcpshake::{demo, exit};
 
 fn main() -> ExitCode {
@@ -28,6 +32,10 @@ fn main() -> ExitCode {
             command: Some(Command::Demo(args)),
             ..
         }) => demonstrate(&args.output, stamping.as_ref()),
+        Ok(Cli {
+            command: Some(Command::Explain(args)),
+            ..
+        }) => explain_file(&args),
         Ok(Cli {
             command: Some(Command::Completions { shell }),
             ..
@@ -90,26 +98,76 @@ fn demonstrate(output: &OutputArgs, stamping: Option<&Stamping>) -> u8 {
     let mut args = ProbeArgs::to(&address.to_string());
     args.output = output.clone();
     let status = probe_targets(&args, stamping);
-    if status == exit::SUCCESS && !output.json && !output.quiet && !output.captures_to_stdout() {
+    if status == exit::SUCCESS
+        && !output.format.json
+        && !output.format.quiet
+        && !output.captures_to_stdout()
+    {
         // Whoever closed the pipe has read enough.
         let _ = writeln!(io::stdout(), "\n{}", demo::NEXT);
     }
     status
 }
 
+fn explain_file(args: &ExplainArgs) -> u8 {
+    // The formats of a connection take the place of this one.
+    let mut choose = |_several: bool| -> Box<dyn Explanation> { Box::new(Plain(io::stdout())) };
+    let name = args.file.display();
+    match run::explain(args, &mut choose) {
+        Ok(Explained::Unread(why)) => fail(&format!("{name}: {why}"), exit::CANNOT_PROBE),
+        Ok(Explained::Read { totals, fault }) => {
+            if let Some(fault) = fault {
+                complain(&format!("{name}: {fault}"));
+            }
+            if totals.connections == 0 {
+                complain(&format!("{name}: there is no TCP in it"));
+            } else if totals.shown == 0 {
+                complain(&format!("{name}: no connection in it is asked for"));
+            }
+            exit::SUCCESS
+        }
+        Err(error) => written(Err(error)),
+    }
+}
+
+/// A line a connection, for the time being.
+struct Plain<W>(W);
+
+impl<W: Write> Explanation for Plain<W> {
+    fn connection(&mut self, it: &Connection) -> io::Result<()> {
+        writeln!(
+            self.0,
+            "{} {} {} frames {}-{} packets {}/{} bytes {}/{} complete {} {:?} {:?}",
+            it.stream,
+            it.client,
+            it.server,
+            it.first_frame,
+            it.last_frame,
+            it.packets.client,
+            it.packets.server,
+            it.bytes.client,
+            it.bytes.server,
+            it.completeness,
+            it.exchange.verdict,
+            it.exchange.close.outcome,
+        )
+    }
+
+    fn end(&mut self, totals: &Totals) -> io::Result<()> {
+        writeln!(self.0, "{totals:?}")
+    }
+}
+
 fn report(plan: &Plan) -> Box<dyn Report> {
     let (out, is_terminal) = stream(&plan.output);
     let several = plan.destinations.len() > 1;
-    let style = Style {
-        color: wants_color(plan.output.color, is_terminal),
-        unicode: locale_is_utf8(),
-    };
-    let (json, verbose) = (plan.output.json, plan.output.verbose);
-    match (&plan.output, plan.count) {
-        _ if json => Box::new(Json::new(out, !several || verbose)),
-        _ if verbose => Box::new(Ladder::new(out, style).verbose(true)),
-        (OutputArgs { quiet, .. }, Some(_)) => Box::new(Series::new(out, style, !quiet, several)),
-        (OutputArgs { quiet: true, .. }, None) => Box::new(Lines::new(out, style)),
+    let format = &plan.output.format;
+    let style = style(format, is_terminal);
+    match (format, plan.count) {
+        _ if format.json => Box::new(Json::new(out, !several || format.verbose)),
+        _ if format.verbose => Box::new(Ladder::new(out, style).verbose(true)),
+        (FormatArgs { quiet, .. }, Some(_)) => Box::new(Series::new(out, style, !quiet, several)),
+        (FormatArgs { quiet: true, .. }, None) => Box::new(Lines::new(out, style)),
         _ => Box::new(Ladder::new(out, style)),
     }
 }
@@ -120,6 +178,13 @@ fn stream(output: &OutputArgs) -> (Box<dyn Write>, bool) {
         (Box::new(io::stderr()), io::stderr().is_terminal())
     } else {
         (Box::new(io::stdout()), io::stdout().is_terminal())
+    }
+}
+
+fn style(format: &FormatArgs, is_terminal: bool) -> Style {
+    Style {
+        color: wants_color(format.color, is_terminal),
+        unicode: locale_is_utf8(),
     }
 }
 

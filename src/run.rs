@@ -1,6 +1,7 @@
 //! A plan carried out: open what needs privilege, give it up, probe, report.
 
 mod capture;
+mod explain;
 mod probe;
 mod sources;
 
@@ -23,6 +24,7 @@ use probe::{blank, failure, probe, target_info, why_not};
 use sources::Sources;
 
 pub use capture::Unwritten;
+pub use explain::{Explained, explain};
 
 /// How long the kernel may take to switch its stamps on.
 const STAMPING: Duration = Duration::from_millis(100);

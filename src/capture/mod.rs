@@ -43,6 +43,8 @@ pub struct Captured<'a> {
     pub stamp: Option<Stamp>,
     /// Where it was captured.
     pub interface: &'a Interface,
+    /// How many interfaces the capture has described so far.
+    pub interfaces: u32,
     /// Which way it went, where the capture says.
     pub direction: Option<Direction>,
     /// The bytes that were captured, from the link header on.
@@ -222,15 +224,20 @@ impl<R: Read> Reader<R> {
     }
 
     fn captured(&self, packet: Packet) -> Captured<'_> {
-        let (interface, is_ours) = match &self.format {
-            Format::Pcap(records) => (records.interface(), false),
-            Format::Pcapng(section) => (section.interface(packet.interface), section.is_ours()),
+        let (interface, interfaces, is_ours) = match &self.format {
+            Format::Pcap(records) => (records.interface(), 1, false),
+            Format::Pcapng(section) => (
+                section.interface(packet.interface),
+                section.described(),
+                section.is_ours(),
+            ),
         };
         let bytes = &self.source.bytes()[packet.bytes];
         Captured {
             number: self.number,
             stamp: packet.stamp,
             interface,
+            interfaces,
             direction: packet
                 .direction
                 .or_else(|| link::direction(interface.link, bytes)),

@@ -115,6 +115,11 @@ impl Section {
         &self.interfaces[index]
     }
 
+    /// How many interfaces were described so far, in this section and those before.
+    pub(super) fn described(&self) -> u32 {
+        self.before.saturating_add(self.interfaces.len() as u32)
+    }
+
     /// The block that the window begins with.
     pub(super) fn next<R: Read>(&mut self, source: &mut Source<R>) -> Result<Record, CaptureError> {
         let header = source.need(8, "a block header")?;
@@ -204,7 +209,7 @@ impl Section {
         self.is_ours = options
             .find(|(code, _)| *code == OptionCode::ShbUserAppl)
             .is_some_and(|(_, program)| program.starts_with(PROGRAM.as_bytes()));
-        self.before = self.before.saturating_add(self.interfaces.len() as u32);
+        self.before = self.described();
         self.interfaces.clear();
         Ok(Record::Passed(block.len()))
     }

@@ -1,24 +1,16 @@
 //! Which captured frames are ours, the kernel's, or copies.
 
-use std::collections::VecDeque;
-
 use crate::clock::Stamp;
 use crate::link::Frame;
+use crate::observe::Copies;
 use crate::wire::Segment;
-
-/// A bridge or a VLAN shows a frame again on its other device within this time.
-const COPY_NS: i64 = 10_000_000;
-
-/// And within so many frames: the kernel takes fewer from a device at a time. In a flood each frame
-/// is compared with these, not with all of it.
-const MOST_RECENT: usize = 512;
 
 /// What we sent and have not seen leaving yet, and the frames of the last moments.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     sent: u64,
     awaited: Vec<Segment>,
-    recent: VecDeque<(Stamp, Frame)>,
+    copies: Copies,
 }
 
 impl Ledger {
@@ -51,63 +43,15 @@ impl Ledger {
 
     /// Whether the same packet was just captured on another interface.
     pub(super) fn is_copy(&mut self, at: Stamp, frame: &Frame) -> bool {
-        while self
-            .recent
-            .front()
-            .is_some_and(|(then, _)| at.since(*then) > COPY_NS || self.recent.len() >= MOST_RECENT)
-        {
-            self.recent.pop_front();
-        }
-        let copy = self.recent.iter().any(|(_, seen)| {
-            seen.interface != frame.interface
-                && seen.direction == frame.direction
-                && seen.bytes == frame.bytes
-        });
-        if !copy {
-            self.recent.push_back((at, frame.clone()));
-        }
-        copy
+        let direction = Some(frame.direction);
+        self.copies
+            .is_copy(at, frame.interface, direction, &frame.bytes)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Direction;
-
-    fn frame(interface: u32) -> Frame {
-        Frame {
-            stamp: None,
-            direction: Direction::Received,
-            interface,
-            checksum_pending: false,
-            bytes: vec![0x45, 0],
-        }
-    }
-
-    #[test]
-    fn a_copy_on_a_second_interface_is_not_a_repeat() {
-        let mut ledger = Ledger::default();
-        assert!(!ledger.is_copy(Stamp(0), &frame(1)));
-        assert!(ledger.is_copy(Stamp(900), &frame(2)));
-        assert!(!ledger.is_copy(Stamp(1000), &frame(1)));
-    }
-
-    #[test]
-    fn the_same_bytes_much_later_are_a_repeat() {
-        let mut ledger = Ledger::default();
-        assert!(!ledger.is_copy(Stamp(0), &frame(1)));
-        assert!(!ledger.is_copy(Stamp(1_000_000_000), &frame(2)));
-    }
-
-    #[test]
-    fn a_flood_is_not_compared_with_all_of_itself() {
-        let mut ledger = Ledger::default();
-        for at in 0..10_000 {
-            assert!(!ledger.is_copy(Stamp(at), &frame(1)));
-        }
-        assert_eq!(ledger.recent.len(), MOST_RECENT);
-    }
 
     #[test]
     fn each_segment_of_ours_is_captured_once() {

@@ -1,6 +1,6 @@
 //! Which frames concern a connection, and whether their checksums hold.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::exchange::{Checksum, End, Flow};
 use crate::link::Frame;
@@ -38,6 +38,19 @@ pub enum Subject {
     },
 }
 
+impl Checksum {
+    /// What the checksum of a segment says by itself.
+    pub fn of(segment: &Segment, src: IpAddr, dst: IpAddr) -> Checksum {
+        if segment.checksum_ok(src, dst) {
+            Checksum::Good
+        } else if segment.checksum_unfilled(src, dst) {
+            Checksum::Pending
+        } else {
+            Checksum::Bad
+        }
+    }
+}
+
 impl Subject {
     /// Which end it comes from: what is no segment has arrived.
     pub fn sender(&self) -> End {
@@ -73,10 +86,8 @@ impl Flow {
                     ip: packet.ip.clone(),
                     checksum: if frame.checksum_pending {
                         Checksum::Pending
-                    } else if segment.checksum_ok(src, dst) {
-                        Checksum::Good
                     } else {
-                        Checksum::Bad
+                        Checksum::of(segment, src, dst)
                     },
                     segment: segment.clone(),
                 })

@@ -5,6 +5,7 @@
 //! in their [`Vantage`]. The client is [`End::Local`], the server [`End::Peer`].
 
 mod close;
+mod copies;
 mod demux;
 mod ends;
 mod icmp;
@@ -37,6 +38,7 @@ use pair::Pair;
 use rtt::HandshakeRtt;
 use window::Advertised;
 
+pub use copies::Copies;
 pub use demux::Subject;
 
 /// Where the frames of a connection were captured.

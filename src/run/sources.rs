@@ -3,7 +3,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use crate::clock::Time;
 use crate::exchange::{End, Exchange, Flow};
@@ -12,17 +11,13 @@ use crate::net::Live;
 use crate::net::filter::MAX_PORTS;
 use crate::net::guard::{Guard, Way};
 use crate::plan::{Plan, Problem, guard_problem};
-use crate::tcp::State;
+use crate::tcp::{State, TWO_MSL};
 
 /// How many ports are guarded while there is privilege: later ones have no filter guard.
 const AT_ONCE: u64 = 16;
 
 /// How many ports to try for one that is new to a peer.
 const TRIES: usize = 16;
-
-/// Twice the maximum segment lifetime (RFC 9293, section 3.4.2): what a peer may hold for longer,
-/// no segment of ours can meet by accident.
-const QUIET: Duration = Duration::from_secs(240);
 
 /// A guarded source port.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +125,7 @@ impl<'a> Sources<'a> {
 
     fn past(&self, local: SocketAddr, remote: SocketAddr, now: Time) -> Option<Past> {
         let past = self.past.get(&Flow { local, remote });
-        past.copied().filter(|past| now - past.ended < QUIET)
+        past.copied().filter(|past| now - past.ended < TWO_MSL)
     }
 
     fn keep(&mut self, link: &mut Live, wanted: SocketAddr, guard: Guard) -> io::Result<Source> {

@@ -24,5 +24,5 @@ pub use icmp::{IcmpJudgement, judge_icmp};
 pub use negotiated::{MAX_SHIFT, Negotiated, Side};
 pub(crate) use negotiated::{accepts_ecn, offers_ecn};
 pub use state::{State, StateSet};
-pub use timer::Schedule;
+pub use timer::{Schedule, TWO_MSL};
 pub use walk::{Bounds, Step, walk};

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::clock::Time;
 
+/// Twice the maximum segment lifetime (RFC 9293 3.4.2): after it nothing of a connection is left in
+/// the network, and no end holds it any more.
+pub const TWO_MSL: Duration = Duration::from_secs(240);
+
 /// How long to wait for the peer: `first`, doubled for each of `retries`.
 ///
 /// It stands in the place of RFC 6298's estimator: a probe of one round trip has no samples to

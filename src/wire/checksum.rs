@@ -32,6 +32,29 @@ pub(super) fn transport(
     ))
 }
 
+/// The sum of a pseudo-header, not complemented: what an operating system leaves in the field for
+/// hardware that goes on summing from there.
+pub(super) fn pseudo(len: usize, src: IpAddr, dst: IpAddr, protocol: u8) -> u16 {
+    let mut sum = u32::from(protocol);
+    let mut add = |bytes: &[u8]| {
+        for word in bytes.chunks_exact(2) {
+            sum += u32::from(word[0]) << 8 | u32::from(word[1]);
+        }
+    };
+    // The length that a packet is cut into is not known here; its upper half is added as its lower.
+    add(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
+    for address in [src, dst] {
+        match address {
+            IpAddr::V4(address) => add(&address.octets()),
+            IpAddr::V6(address) => add(&address.octets()),
+        }
+    }
+    while sum > 0xffff {
+        sum = (sum >> 16) + (sum & 0xffff);
+    }
+    sum as u16
+}
+
 /// Whether a received checksum field agrees with what was computed.
 pub(super) fn agrees(field: u16, computed: u16) -> bool {
     // 0xffff and 0 are the same number in one's complement, so a receiver accepts both.

@@ -148,6 +148,15 @@ impl Segment {
             .is_some_and(|computed| checksum::agrees(self.checksum, computed))
     }
 
+    /// The checksum field was left to the hardware of the sender: it is 0, or holds no more than the
+    /// sum of the pseudo-header, with or without the length.
+    #[must_use]
+    pub fn checksum_unfilled(&self, src: IpAddr, dst: IpAddr) -> bool {
+        let len = self.header_len() + self.payload.len();
+        let sums = [len, 0].map(|len| checksum::pseudo(len, src, dst, PROTOCOL_TCP));
+        self.checksum == 0 || sums.contains(&self.checksum)
+    }
+
     fn computed_checksum(&self, src: IpAddr, dst: IpAddr) -> Option<u16> {
         checksum::transport(&self.emit(), CHECKSUM_WORD, src, dst, PROTOCOL_TCP)
     }
@@ -216,6 +225,30 @@ mod tests {
         let syn = Segment::parse(&syn_v4()).unwrap();
         let [src, other] = [[192, 0, 2, 1], [192, 0, 2, 3]].map(IpAddr::from);
         assert!(!syn.checksum_ok(src, other));
+    }
+
+    #[test]
+    fn a_checksum_left_to_the_hardware_is_told_from_a_wrong_one() {
+        for (sample, src, dst, left) in [
+            // As captured on lo of a real Linux.
+            (&hex(SYN_V4)[20..], "127.0.0.1", "127.0.0.1", 0xfe30),
+            (&hex(SYN_V4)[20..], "192.0.2.1", "192.0.2.2", 0x8432),
+            (&hex(SYN_V6)[40..], "2001:db8::1", "2001:db8::2", 0x5ba3),
+        ] {
+            let (src, dst): (IpAddr, IpAddr) = (src.parse().unwrap(), dst.parse().unwrap());
+            let segment = Segment::parse(sample).unwrap();
+            assert!(!segment.checksum_unfilled(src, dst));
+            let holding = |checksum| Segment {
+                checksum,
+                ..segment.clone()
+            };
+            assert!(holding(left).checksum_unfilled(src, dst));
+            // Segmentation offload sums no length: 40 bytes less.
+            assert!(holding(left - 40).checksum_unfilled(src, dst));
+            assert!(holding(0).checksum_unfilled(src, dst));
+            assert!(!holding(left + 1).checksum_unfilled(src, dst));
+            assert!(!holding(!left).checksum_unfilled(src, dst));
+        }
     }
 
     #[test]

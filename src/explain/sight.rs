@@ -1,0 +1,202 @@
+//! From a captured frame to what it says of TCP.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::capture::Captured;
+use crate::capture::link::network;
+use crate::capture::tunnel::innermost;
+use crate::clock::Stamp;
+use crate::wire::{
+    Flags, IcmpMessage, IpHeader, PROTOCOL_TCP, Packet, Payload, Quote, Segment, SeqNumber,
+};
+
+/// A frame of TCP, or an ICMP error that quotes one.
+#[derive(Debug)]
+pub(super) struct Sighting {
+    /// The number of the frame.
+    pub(super) number: u64,
+    /// When it was captured.
+    pub(super) at: Stamp,
+    /// Its bytes on the wire.
+    pub(super) bytes: u64,
+    /// It was captured on another interface just before.
+    pub(super) is_copy: bool,
+    /// Who sent the segment, or the quoted one.
+    pub(super) src: SocketAddr,
+    /// For whom it is.
+    pub(super) dst: SocketAddr,
+    /// The fields that tell connections apart; `None` where the header ends before them.
+    pub(super) head: Option<Head>,
+    pub(super) what: What,
+}
+
+impl Sighting {
+    pub(super) fn pair(&self) -> Pair {
+        Pair::of(self.src, self.dst)
+    }
+
+    /// An ICMP error, not a segment.
+    pub(super) fn is_quote(&self) -> bool {
+        matches!(self.what, What::Icmp { .. })
+    }
+}
+
+/// What the frame is.
+#[derive(Debug)]
+pub(super) enum What {
+    Segment {
+        ip: IpHeader,
+        segment: Segment,
+        /// The capture does not hold all of it.
+        is_cut: bool,
+    },
+    /// A header that cannot be read.
+    Malformed { error: String },
+    /// The first fragment of a segment.
+    Fragment,
+    Icmp {
+        ip: IpHeader,
+        message: IcmpMessage,
+        quote: Quote,
+        /// Its checksum is right, as far as can be told.
+        is_intact: bool,
+    },
+}
+
+/// Two ends, whichever of them sends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Pair {
+    low: SocketAddr,
+    high: SocketAddr,
+}
+
+impl Pair {
+    pub(super) fn of(one: SocketAddr, other: SocketAddr) -> Pair {
+        Pair {
+            low: one.min(other),
+            high: one.max(other),
+        }
+    }
+}
+
+/// The fields of a segment that tell connections apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Head {
+    pub(super) flags: Flags,
+    pub(super) seq: SeqNumber,
+    pub(super) ack: SeqNumber,
+    /// Bytes of data.
+    pub(super) len: u32,
+}
+
+impl Head {
+    /// SYN without ACK.
+    pub(super) fn asks_to_open(&self) -> bool {
+        self.flags.syn() && !self.flags.ack()
+    }
+
+    /// Of a header that is there as far as its fixed part.
+    fn read(header: &[u8]) -> Option<Head> {
+        let header: &[u8; Segment::MIN_HEADER] = header.first_chunk()?;
+        let word = |at: usize| {
+            u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        Some(Head {
+            flags: Flags::from_bits(u16::from_be_bytes([header[12] & 0xf, header[13]])),
+            seq: SeqNumber(word(4)),
+            ack: SeqNumber(word(8)),
+            len: 0,
+        })
+    }
+}
+
+impl From<&Segment> for Head {
+    fn from(segment: &Segment) -> Head {
+        Head {
+            flags: segment.flags,
+            seq: segment.seq,
+            ack: segment.ack,
+            len: u32::try_from(segment.payload.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// What a frame says, if it is of TCP. `is_copy` is asked about its IP packet.
+pub(super) fn sight(
+    captured: &Captured,
+    at: Stamp,
+    is_copy: impl FnOnce(&[u8]) -> bool,
+) -> Option<Sighting> {
+    let whole = network(captured.interface.link, captured.bytes).ok()?;
+    let inner = innermost(whole, captured.beyond());
+    let (packet, missing) = Packet::parse_truncated(inner.packet, inner.beyond).ok()?;
+    let (ports, head, what) = read(packet, missing > 0)?;
+    let [src, dst] = ports;
+    Some(Sighting {
+        number: captured.number,
+        at,
+        bytes: captured.original_len.into(),
+        is_copy: is_copy(whole),
+        src,
+        dst,
+        head,
+        what,
+    })
+}
+
+fn read(packet: Packet, is_cut: bool) -> Option<([SocketAddr; 2], Option<Head>, What)> {
+    let ip = packet.ip;
+    let (src, dst) = (ip.src(), ip.dst());
+    match packet.payload {
+        Payload::Tcp(segment) => {
+            let ports = [
+                SocketAddr::new(src, segment.src_port),
+                SocketAddr::new(dst, segment.dst_port),
+            ];
+            let head = Some(Head::from(&segment));
+            let what = What::Segment {
+                ip,
+                segment,
+                is_cut,
+            };
+            Some((ports, head, what))
+        }
+        Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
+            let error = error.to_string();
+            let what = What::Malformed { error };
+            Some((ports(src, dst, &bytes)?, Head::read(&bytes), what))
+        }
+        Payload::Fragment(bytes) if ip.protocol() == PROTOCOL_TCP && is_first(&ip) => {
+            Some((ports(src, dst, &bytes)?, Head::read(&bytes), What::Fragment))
+        }
+        Payload::Icmp(message) => {
+            let quote = message.quote()?;
+            let ports = [
+                SocketAddr::new(quote.src, quote.src_port),
+                SocketAddr::new(quote.dst, quote.dst_port),
+            ];
+            let head = Head::read(&quote.transport);
+            let what = What::Icmp {
+                is_intact: is_cut || message.checksum_ok(src, dst),
+                ip,
+                message,
+                quote,
+            };
+            Some((ports, head, what))
+        }
+        _ => None,
+    }
+}
+
+fn is_first(ip: &IpHeader) -> bool {
+    ip.fragment().is_some_and(|fragment| fragment.offset == 0)
+}
+
+/// The ends that a TCP header names, as far as it is there.
+fn ports(src: IpAddr, dst: IpAddr, header: &[u8]) -> Option<[SocketAddr; 2]> {
+    let [a, b, c, d] = *header.first_chunk()?;
+    Some([
+        SocketAddr::new(src, u16::from_be_bytes([a, b])),
+        SocketAddr::new(dst, u16::from_be_bytes([c, d])),
+    ])
+}

@@ -1,0 +1,223 @@
+//! The connections that are being followed: found by their ends, numbered, and forgotten in time.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+
+use crate::clock::Stamp;
+use crate::exchange::End;
+use crate::tcp::TWO_MSL;
+
+use super::numbers::Numbers;
+use super::sight::{Pair, Sighting};
+use super::watched::Watched;
+
+/// A connection that is being followed.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Its number, as Wireshark counts (`tcp.stream`).
+    pub(super) number: u64,
+    pub(super) client: SocketAddr,
+    pub(super) server: SocketAddr,
+    pub(super) numbers: Numbers,
+    /// What is to be reported of it; `None` where nobody asked.
+    pub(super) watched: Option<Box<Watched>>,
+    last_frame: u64,
+    last_seen: Stamp,
+    lingers: bool,
+}
+
+impl Stream {
+    /// The client is the sender of the first SYN, else the receiver of the first SYN-ACK, else the
+    /// first sender. What comes first decides.
+    fn opened_by(sighting: &Sighting, number: u64) -> Stream {
+        let answers = sighting
+            .head
+            .is_some_and(|head| head.flags.syn() && head.flags.ack());
+        let (client, server) = if answers {
+            (sighting.dst, sighting.src)
+        } else {
+            (sighting.src, sighting.dst)
+        };
+        Stream {
+            number,
+            client,
+            server,
+            numbers: Numbers::default(),
+            watched: None,
+            last_frame: 0,
+            last_seen: Stamp::default(),
+            lingers: false,
+        }
+    }
+
+    /// The end that a segment comes from. A connection of an end with itself has only one.
+    pub(super) fn end_of(&self, src: SocketAddr) -> End {
+        if src == self.client {
+            End::Local
+        } else {
+            End::Peer
+        }
+    }
+}
+
+/// How much is kept at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Connections that are followed, those that are over included.
+    pub(super) followed: usize,
+    /// Connections that are over, for what may still come.
+    pub(super) lingering: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            followed: 1 << 20,
+            lingering: 1 << 14,
+        }
+    }
+}
+
+/// A connection in one of the lists of those that may be forgotten: it is what it was if that was
+/// its last frame.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    pair: Pair,
+    last_frame: u64,
+}
+
+/// What a frame belongs to.
+pub(super) struct Found<'a> {
+    pub(super) stream: &'a mut Stream,
+    /// It is new.
+    pub(super) is_new: bool,
+}
+
+/// The connections that are being followed, at most one for each pair of ends.
+#[derive(Debug)]
+pub(super) struct Streams {
+    followed: HashMap<Pair, Stream>,
+    limits: Limits,
+    /// How many there were.
+    opened: u64,
+    /// Those that are over.
+    lingering: VecDeque<Mark>,
+    /// Some of those that have been idle longest, the longest last. Made when it is needed.
+    idle: Vec<Mark>,
+}
+
+impl Streams {
+    pub(super) fn new(limits: Limits) -> Streams {
+        Streams {
+            followed: HashMap::new(),
+            limits,
+            opened: 0,
+            lingering: VecDeque::new(),
+            idle: Vec::new(),
+        }
+    }
+
+    /// How many there were.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// The connection that the frame belongs to, if it belongs to any. Those that are forgotten
+    /// meanwhile go to `forget`.
+    pub(super) fn find(
+        &mut self,
+        sighting: &Sighting,
+        mut forget: impl FnMut(Stream),
+    ) -> Option<Found<'_>> {
+        let (pair, at) = (sighting.pair(), sighting.at);
+        let is_new = match (self.followed.get(&pair), &sighting.head) {
+            (Some(stream), Some(head)) => {
+                let (numbers, from) = (&stream.numbers, stream.end_of(sighting.src));
+                numbers.differs(from, head)
+                    || (!sighting.is_quote() && numbers.is_reopened(from, head))
+            }
+            (Some(_), None) => false,
+            (None, Some(_)) => true,
+            // Wireshark numbers no segment without a whole header.
+            (None, None) => return None,
+        };
+        if is_new {
+            self.make_room(at, &mut forget);
+            let stream = Stream::opened_by(sighting, self.opened);
+            self.opened += 1;
+            if let Some(before) = self.followed.insert(pair, stream) {
+                forget(before);
+            }
+        }
+        let stream = self.followed.get_mut(&pair)?;
+        stream.last_frame = sighting.number;
+        stream.last_seen = at;
+        Some(Found { stream, is_new })
+    }
+
+    /// The connection between these ends is over.
+    pub(super) fn linger(&mut self, pair: Pair) {
+        if let Some(stream) = self.followed.get_mut(&pair)
+            && !stream.lingers
+        {
+            stream.lingers = true;
+            let last_frame = stream.last_frame;
+            self.lingering.push_back(Mark { pair, last_frame });
+        }
+    }
+
+    /// Everything that is left.
+    pub(super) fn into_rest(self) -> impl Iterator<Item = Stream> {
+        self.followed.into_values()
+    }
+
+    fn make_room(&mut self, at: Stamp, forget: &mut impl FnMut(Stream)) {
+        while let Some(mark) = self.lingering.front().copied() {
+            let is_crowded = self.lingering.len() > self.limits.lingering;
+            match self.followed.get(&mark.pair) {
+                Some(stream) if stream.lingers => {
+                    let quiet = u128::try_from(at.since(stream.last_seen)).unwrap_or(0);
+                    if !is_crowded && quiet <= TWO_MSL.as_nanos() {
+                        break;
+                    }
+                    self.lingering.pop_front();
+                    if stream.last_frame == mark.last_frame {
+                        self.forget(&mark.pair, forget);
+                    } else {
+                        let last_frame = stream.last_frame;
+                        self.lingering.push_back(Mark { last_frame, ..mark });
+                    }
+                }
+                _ => {
+                    self.lingering.pop_front();
+                }
+            }
+        }
+        while self.followed.len() >= self.limits.followed {
+            self.forget_idlest(forget);
+        }
+    }
+
+    fn forget_idlest(&mut self, forget: &mut impl FnMut(Stream)) {
+        while let Some(mark) = self.idle.pop() {
+            let stream = self.followed.get(&mark.pair);
+            if stream.is_some_and(|stream| stream.last_frame == mark.last_frame) {
+                return self.forget(&mark.pair, forget);
+            }
+        }
+        // Whatever is not in the list was seen after all that are.
+        let all = self.followed.iter().map(|(pair, stream)| Mark {
+            pair: *pair,
+            last_frame: stream.last_frame,
+        });
+        self.idle = all.collect();
+        self.idle
+            .sort_unstable_by_key(|mark| std::cmp::Reverse(mark.last_frame));
+    }
+
+    fn forget(&mut self, pair: &Pair, forget: &mut impl FnMut(Stream)) {
+        if let Some(stream) = self.followed.remove(pair) {
+            forget(stream);
+        }
+    }
+}
