@@ -1,5 +1,7 @@
 //! Captures written byte by byte, right or wrong, in any byte order.
 
+#![allow(dead_code, reason = "each test program uses the part that it needs")]
+
 pub mod frames;
 
 /// The byte order of a file or a section.
