@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::{Stamp, Time};
 use crate::exchange::{Anomaly, AnomalyKind, Checksum, End, Exchange, Flow, Outcome, Verdict};
 use crate::link::{Frame, Link, SendError, Wake};
-use crate::observe::{Observer, Subject};
+use crate::observe::{Observer, Subject, Vantage};
 use crate::session::{End as Ending, Handshake};
 use crate::wire::{IpFields, Packet, Segment};
 
@@ -389,7 +389,7 @@ impl<'a, L: Link> Engine<'a, L> {
     fn finish(self, started: Stamp) -> Finished {
         // With nothing sent, what a local rule answered (`reject`) says nothing of the peer.
         let observer = if self.refused.is_some() {
-            Observer::new()
+            Observer::new(Vantage::Ours)
         } else {
             self.audience.observer
         };

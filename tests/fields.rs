@@ -11,7 +11,7 @@ use std::thread;
 use tcpshake::clock::Stamp;
 use tcpshake::exchange::Flow;
 use tcpshake::link::{Direction, Frame};
-use tcpshake::observe::Observer;
+use tcpshake::observe::{Observer, Vantage};
 use tcpshake::report::{Ladder, LocalInfo, Record, Report, Style};
 use tcpshake::session::End;
 use tcpshake::wire::{
@@ -409,7 +409,7 @@ fn compared(flow: Flow, wire: Vec<Packet>, name: &str) -> String {
 }
 
 fn ladder(flow: Flow, wire: &[Packet], checksum_pending: bool) -> String {
-    let mut observer = Observer::new();
+    let mut observer = Observer::new(Vantage::Ours);
     for (at, packet) in wire.iter().enumerate() {
         let frame = Frame {
             stamp: Some(Stamp(at as u64 * 1000)),

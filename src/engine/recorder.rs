@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::clock::Stamp;
 use crate::exchange::{AnomalyKind, End, News};
 use crate::link::Frame;
-use crate::observe::{Observer, Subject};
+use crate::observe::{Observer, Subject, Vantage};
 
 /// A frame of the connection, and what it tells.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(super) struct Audience<'a> {
 impl<'a> Audience<'a> {
     pub(super) fn new(recorder: Option<&'a mut dyn Recorder>) -> Audience<'a> {
         Audience {
-            observer: Observer::new(),
+            observer: Observer::new(Vantage::Ours),
             recorder,
             failed: false,
         }

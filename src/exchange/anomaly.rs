@@ -48,12 +48,12 @@ macro_rules! kinds {
 }
 
 kinds! {
-    SynRetransmitted "syn-retransmitted" "Our SYN was sent again.",
-    SynAckRepeated "syn-ack-repeated" "The peer sent its SYN-ACK again.",
-    FinRetransmitted "fin-retransmitted" "Our FIN was sent again.",
-    DataRetransmitted "data-retransmitted" "Data of ours was sent again.",
-    DataRepeated "data-repeated" "Data of the peer came again.",
-    OutOfOrder "out-of-order" "Data of the peer came before what it follows.",
+    SynRetransmitted "syn-retransmitted" "The SYN was sent again.",
+    SynAckRepeated "syn-ack-repeated" "The SYN-ACK was sent again.",
+    FinRetransmitted "fin-retransmitted" "The client's FIN was sent again.",
+    DataRetransmitted "data-retransmitted" "Data of the client was sent again.",
+    DataRepeated "data-repeated" "Data of the server came again.",
+    OutOfOrder "out-of-order" "Data came before what it follows.",
     WrongAck "wrong-ack" "The answer to our SYN acknowledges something else.",
     OldConnection "old-connection" "The peer still has an old connection on these ports.",
     FinInSynAck "fin-in-syn-ack" "The answer to our SYN has a FIN.",
@@ -79,6 +79,7 @@ kinds! {
     SendFailed "send-failed" "The kernel refused to send a segment.",
     NotSent "not-sent" "The kernel took segments of ours that never left this host.",
     SegmentsOmitted "segments-omitted" "There were more segments than are listed.",
+    NotCaptured "not-captured" "Data was acknowledged that the capture does not hold.",
     CaptureDrops "capture-drops" "The capture lost frames.",
     NoKernelStamp "no-kernel-stamp" "A frame came without the kernel's time stamp.",
     ClockStepped "clock-stepped" "The wall clock was set during the exchange.",

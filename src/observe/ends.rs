@@ -10,7 +10,9 @@ use crate::tcp::{State, StateSet};
 use crate::wire::{Segment, SeqNumber};
 
 use super::known::{Doubt, Known, effect_on};
-use super::queue::PeerQueue;
+use super::pair::Pair;
+use super::queue::Queue;
+use super::{Sight, Vantage};
 
 use State::*;
 
@@ -18,12 +20,12 @@ use State::*;
 /// takes 200 ms.
 const SOONEST_REPEAT_NS: i64 = 200_000_000;
 
-/// How a segment of the peer met our receive window.
+/// How a segment met the receive window of the other end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Arrival {
     /// RFC 9293 3.10.7.4, first: it is looked at further.
     pub(super) acceptable: bool,
-    /// Something the peer sent before it is missing.
+    /// Something sent before it is missing.
     pub(super) gap: bool,
     /// The number of the FIN that was taken by it: nothing is missing before the FIN any more.
     pub(super) fin: Option<SeqNumber>,
@@ -46,101 +48,292 @@ pub(super) enum Place {
     Last,
     /// It holds since the SYN-ACK arrived, not since the ACK that shows it.
     SinceSynAck,
-    /// The last about this end was wrong: the peer's FIN had arrived and was not taken yet.
+    /// The last about this end was wrong: the other FIN had arrived and was not taken yet.
     InsteadOfLast,
 }
 
-/// Both ends, seen from the local one.
+/// What the frames tell of the states of one end.
 #[derive(Clone, Debug)]
-pub(super) struct Ends {
-    pub(super) local: Known,
-    pub(super) peer: Known,
-    /// Of the handshake, at least; 0 until there is an answer.
+pub(super) struct Party {
+    pub(super) known: Known,
+    pub(super) sight: Sight,
+    /// What it has from the other end comes this long after it was asked for, at least, in
+    /// nanoseconds; 0 where nothing shows it.
     pub(super) round_trip_ns: i64,
-    /// When our FIN first left.
-    our_fin_ns: Option<i64>,
-    peer_fin_taken: bool,
-    /// `None` until the SYNs say how large segments are.
-    queue: Option<PeerQueue>,
+    /// When its FIN was first sent.
+    fin_ns: Option<i64>,
+    /// Its FIN was taken with nothing missing before it.
+    fin_taken: bool,
+    /// `None` at our own end, and until it is known how large its segments are.
+    queue: Option<Queue>,
 }
 
-impl Ends {
-    pub(super) fn new() -> Ends {
-        Ends {
-            local: Known::new(Closed.into()),
-            peer: Known::new(StateSet::from([Closed, Listen])),
+impl Party {
+    fn new(states: StateSet, sight: Sight) -> Party {
+        Party {
+            known: Known::new(states),
+            sight,
             round_trip_ns: 0,
-            our_fin_ns: None,
-            peer_fin_taken: false,
+            fin_ns: None,
+            fin_taken: false,
             queue: None,
         }
     }
+}
 
-    pub(super) fn local_state(&self) -> StateSet {
-        self.local.states
+/// Both ends.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    each: Pair<Party>,
+}
+
+impl Ends {
+    pub(super) fn new(vantage: Vantage) -> Ends {
+        let local = Party::new(Closed.into(), vantage.sight(End::Local));
+        let listening = StateSet::from([Closed, Listen]);
+        let peer = Party::new(listening, vantage.sight(End::Peer));
+        Ends {
+            each: Pair { local, peer },
+        }
     }
 
-    /// The SYNs agree how the peer sends.
-    pub(super) fn peer_queues(&mut self, queue: PeerQueue) {
-        self.queue = Some(queue);
+    pub(super) fn known(&self, end: End) -> &Known {
+        &self.each[end].known
     }
 
-    /// We advertise a window of so many bytes.
-    pub(super) fn local_offers(&mut self, window: u32) {
-        if let Some(queue) = &mut self.queue {
+    pub(super) fn states(&self, end: End) -> StateSet {
+        self.each[end].known.states
+    }
+
+    pub(super) fn sight(&self, end: End) -> Sight {
+        self.each[end].sight
+    }
+
+    pub(super) fn round_trip_is(&mut self, end: End, round_trip_ns: i64) {
+        self.each[end].round_trip_ns = round_trip_ns;
+    }
+
+    /// `end` queues what it sends like this.
+    pub(super) fn queues(&mut self, end: End, queue: Queue) {
+        if self.each[end].sight != Sight::Ours {
+            self.each[end].queue = Some(queue);
+        }
+    }
+
+    /// `end` advertises a window of so many bytes.
+    pub(super) fn offers(&mut self, end: End, window: u32) {
+        if let Some(queue) = &mut self.each[end.other()].queue {
             queue.offer(window);
         }
     }
 
-    /// We sent a segment. `ours` is false for a RST that answers a segment of no connection.
-    pub(super) fn local_sends(&mut self, t_ns: i64, segment: &Segment, ours: bool) -> Vec<Claim> {
-        if !ours {
-            return Vec::new();
+    /// Of `end` nothing has been seen, and the capture begins when it has sent up to `nxt`: it may
+    /// be in `states`.
+    pub(super) fn begin(&mut self, end: End, nxt: SeqNumber, states: StateSet) {
+        self.each[end].known.begin(nxt, states);
+    }
+
+    /// `from` sent a SYN that was not captured.
+    pub(super) fn begin_with_syn(&mut self, from: End, iss: SeqNumber) {
+        let known = &mut self.each[from].known;
+        known.begin(iss + 1, SynSent.into());
+        known.iss = Some(iss);
+        known.fin_before = false;
+    }
+
+    /// `end` has sent everything before `nxt`.
+    pub(super) fn has_sent(&mut self, end: End, nxt: SeqNumber) {
+        let known = &mut self.each[end].known;
+        if known.nxt.is_none_or(|seen| seen.lt(nxt)) {
+            known.nxt = Some(nxt);
         }
-        if let Some(queue) = &mut self.queue {
-            queue.we_send(segment);
+    }
+
+    /// `from` sent a segment that belongs to this connection.
+    pub(super) fn sends(
+        &mut self,
+        from: End,
+        t_ns: i64,
+        segment: &Segment,
+        arrival: Arrival,
+    ) -> Vec<Claim> {
+        if self.each[from].sight == Sight::Ours {
+            return self.we_send(from, t_ns, segment);
         }
-        let before = (self.local.states, self.peer.states);
-        let opened = before.0 == SynSent.into() && !segment.flags.syn() && !segment.flags.rst();
-        self.local.note(t_ns, segment, Doubt::default());
+        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let (sender, receiver) = self.each.both_mut(from);
+        if let Some(queue) = &mut receiver.queue {
+            queue.other_sends(segment);
+        }
+        let stale = sender.known.is_stale(segment);
+        let doubt = sender.doubt(t_ns, segment, arrival, stale, receiver.fin_ns);
+        sender.known.note(t_ns, segment, doubt);
+        if let Some(fin) = arrival.fin {
+            // Whatever another FIN said that was not taken.
+            sender.known.fin = Some(fin);
+            sender.fin_taken = true;
+        }
         if segment.flags.fin() {
-            self.our_fin_ns.get_or_insert(t_ns);
+            sender.fin_ns.get_or_insert(t_ns);
         }
-        if opened {
-            // The ACK that leaves shows that the SYN-ACK was taken.
-            self.local.proven = Established.into();
-            self.local.states = self.local.proven;
+        if !stale {
+            sender.known.sends(segment, &receiver.known, doubt);
         }
-        let opening = opened.then(|| Claim {
-            end: End::Local,
-            states: Established.into(),
-            basis: Basis::Inferred,
-            place: Place::SinceSynAck,
-        });
-        let crossing = self.crosses_fin(segment);
-        let before_sending = if crossing.is_some() {
-            Closing.into()
-        } else {
-            self.local.states
+        let mut effect = effect_on(&receiver.known, segment, &sender.known);
+        match receiver.sight {
+            // In SYN-SENT only what we send next shows whether the SYN was taken.
+            Sight::Ours if effect.rst || receiver.known.states != SynSent.into() => {
+                effect.fin = arrival.fin.is_some();
+                if arrival.acceptable {
+                    receiver.known.receives(effect);
+                }
+            }
+            Sight::Ours => {}
+            Sight::Here if arrival.acceptable => {
+                effect.fin = arrival.fin.is_some();
+                receiver.known.receives(effect);
+            }
+            Sight::Here | Sight::Afar => receiver.known.may_receive(effect),
+        }
+        self.claims(&mut before, from, Vec::new())
+    }
+
+    /// A segment of ours leaves.
+    fn we_send(&mut self, from: End, t_ns: i64, segment: &Segment) -> Vec<Claim> {
+        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let (us, other) = self.each.both_mut(from);
+        if let Some(queue) = &mut other.queue {
+            queue.other_sends(segment);
+        }
+        us.known.note(t_ns, segment, Doubt::default());
+        if segment.flags.fin() {
+            us.fin_ns.get_or_insert(t_ns);
+        }
+        let flags = segment.flags;
+        let mut claims = Vec::new();
+        let mut claim = |states: State, basis, place| {
+            claims.push(Claim {
+                end: from,
+                states: states.into(),
+                basis,
+                place,
+            });
+            states.into()
         };
-        self.step_local(segment);
-        let effect = effect_on(&self.peer, segment, &self.local);
-        self.peer.may_receive(effect);
-        let mut claims: Vec<Claim> = opening
-            .into_iter()
-            .chain(crossing.into_iter().flatten())
-            .collect();
-        claims.extend(self.claim(End::Local, before_sending, Basis::Seen));
-        claims.extend(self.claim(End::Peer, before.1, Basis::Inferred));
+        if us.known.states == SynSent.into() && !flags.syn() && !flags.rst() {
+            // The ACK that leaves shows that the SYN-ACK was taken.
+            let opened = claim(Established, Basis::Inferred, Place::SinceSynAck);
+            us.known.prove(opened);
+            before[from] = opened;
+        }
+        let arrived = us.known.states == CloseWait.into();
+        if flags.fin() && arrived && !other.known.fin_covered_by(segment.ack) {
+            // A FIN of ours that does not acknowledge the one that has arrived: we closed first,
+            // and took the other only then (RFC 9293 figure 13).
+            claim(FinWait1, Basis::Seen, Place::InsteadOfLast);
+            before[from] = claim(Closing, Basis::Inferred, Place::Last);
+            us.known.prove(before[from]);
+        }
+        us.step(segment, other);
+        let effect = effect_on(&other.known, segment, &us.known);
+        other.known.may_receive(effect);
+        self.claims(&mut before, from, claims)
+    }
+
+    /// A RST of `from` arrived that was not taken: it may be forged, or its own.
+    pub(super) fn may_have_reset(&mut self, from: End) -> Vec<Claim> {
+        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let (sender, receiver) = self.each.both_mut(from);
+        sender.known.doubted = receiver.known.nxt;
+        sender.known.proven = sender.known.proven.union(Closed.into());
+        sender.known.spread();
+        self.claims(&mut before, from, Vec::new())
+    }
+
+    /// A RST of `from` arrived that the other end takes, though something on the path may have sent
+    /// it.
+    pub(super) fn other_may_have_reset(
+        &mut self,
+        from: End,
+        rst: &Segment,
+        arrival: Arrival,
+    ) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        if arrival.acceptable {
+            claims = self.takes_reset(from, rst);
+        }
+        claims.extend(self.may_have_reset(from));
         claims
     }
 
-    /// The frames are captured at this end: what it was is known, and what it sends says what it
-    /// did.
-    fn step_local(&mut self, segment: &Segment) {
+    /// A RST of `from` that has arrived is taken.
+    pub(super) fn takes_reset(&mut self, from: End, rst: &Segment) -> Vec<Claim> {
+        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let (sender, receiver) = self.each.both_mut(from);
+        let effect = effect_on(&receiver.known, rst, &sender.known);
+        match receiver.sight {
+            Sight::Afar => receiver.known.may_receive(effect),
+            Sight::Here | Sight::Ours => receiver.known.receives(effect),
+        }
+        self.claims(&mut before, from, Vec::new())
+    }
+
+    /// What has changed by a segment of `from`, after `claims`.
+    fn claims(&self, before: &mut Pair<StateSet>, from: End, mut claims: Vec<Claim>) -> Vec<Claim> {
+        for end in [End::Local, End::Peer] {
+            let states = self.each[end].known.states;
+            if states == before[end] {
+                continue;
+            }
+            let basis = match end {
+                _ if states.len() > 1 => Basis::Possible,
+                _ if end == from => Basis::Seen,
+                _ => Basis::Inferred,
+            };
+            claims.push(Claim {
+                end,
+                states,
+                basis,
+                place: Place::Last,
+            });
+        }
+        claims
+    }
+}
+
+impl Party {
+    /// What may be unseen before a segment of this end, whose numbers are not noted yet. The other
+    /// end first sent its FIN at `other_fin_ns`.
+    fn doubt(
+        &mut self,
+        t_ns: i64,
+        segment: &Segment,
+        arrival: Arrival,
+        stale: bool,
+        other_fin_ns: Option<i64>,
+    ) -> Doubt {
+        let patience_ns = SOONEST_REPEAT_NS + self.round_trip_ns;
+        let mut doubt = self.known.doubt(t_ns, segment, arrival.gap, patience_ns);
+        doubt.fin_unseen |= stale;
+        if let Some(queue) = &mut self.queue {
+            (doubt.text_is_new, doubt.fin_waits) = queue.judge(segment, arrival.gap);
+            doubt.heard = Some(queue.heard());
+        }
+        // Waves two and three in one, the answer that the other FIN asked for. For the repeat of a
+        // FIN that crossed it to come just now, the ACK of that would have to be lost as well.
+        let answers_other = |sent_ns: i64| t_ns - sent_ns < patience_ns;
+        doubt.late &= !other_fin_ns.is_some_and(answers_other);
+        // A repeat says what its end knows now, whenever the text was written.
+        doubt.text_is_new &= !doubt.late;
+        doubt
+    }
+
+    /// The frames are captured at this end, which is ours: what it was is known, and what it sends
+    /// says what it did.
+    fn step(&mut self, segment: &Segment, other: &Party) {
         let flags = segment.flags;
         // A FIN with the SYN-ACK is known to be taken when it is acknowledged.
-        let took_fin = self.peer_fin_taken && flags.ack() && self.peer.fin_covered_by(segment.ack);
+        let took_fin = other.fin_taken && flags.ack() && other.known.fin_covered_by(segment.ack);
         let after = |state: State| {
             let state = if took_fin {
                 state.on_fin_received()
@@ -155,117 +348,8 @@ impl Ends {
                 () => state,
             }
         };
-        self.local.proven = self.local.states.iter().map(after).collect();
-        self.local.states = self.local.proven;
-    }
-
-    /// A FIN of ours that does not acknowledge the one that has arrived: we closed first, and took
-    /// the other only then (RFC 9293 figure 13).
-    fn crosses_fin(&mut self, segment: &Segment) -> Option<[Claim; 2]> {
-        let arrived = self.local.states == CloseWait.into();
-        if !segment.flags.fin() || !arrived || self.peer.fin_covered_by(segment.ack) {
-            return None;
-        }
-        let claim = |states: State, basis, place| Claim {
-            end: End::Local,
-            states: states.into(),
-            basis,
-            place,
-        };
-        self.local.proven = Closing.into();
-        self.local.states = self.local.proven;
-        Some([
-            claim(FinWait1, Basis::Seen, Place::InsteadOfLast),
-            claim(Closing, Basis::Inferred, Place::Last),
-        ])
-    }
-
-    /// A segment of the peer arrived that belongs to this connection.
-    pub(super) fn peer_sends(
-        &mut self,
-        t_ns: i64,
-        segment: &Segment,
-        arrival: Arrival,
-    ) -> Vec<Claim> {
-        let before = (self.local.states, self.peer.states);
-        let stale = self.peer.is_stale(segment);
-        let patience_ns = SOONEST_REPEAT_NS + self.round_trip_ns;
-        let mut doubt = self.peer.doubt(t_ns, segment, arrival.gap, patience_ns);
-        doubt.fin_unseen |= stale;
-        if let Some(queue) = &mut self.queue {
-            doubt.text_is_new = queue.begins_with(segment, arrival.gap);
-            doubt.fin_waits = queue.fin_may_wait(segment, doubt.text_is_new);
-            doubt.heard = Some(queue.heard());
-        }
-        // Waves two and three in one, the answer that our FIN asked for. For the repeat of a FIN
-        // that crossed ours to come just now, the ACK of ours would have to be lost as well.
-        let answers_ours = |sent_ns: i64| t_ns - sent_ns < patience_ns;
-        doubt.late &= !self.our_fin_ns.is_some_and(answers_ours);
-        // A repeat says what its end knows now, whenever the text was written.
-        doubt.text_is_new &= !doubt.late;
-        self.peer.note(t_ns, segment, doubt);
-        if let Some(fin) = arrival.fin {
-            // Whatever another FIN said that was not taken.
-            self.peer.fin = Some(fin);
-            self.peer_fin_taken = true;
-        }
-        if !stale {
-            self.peer.sends(segment, &self.local, doubt);
-        }
-        let mut effect = effect_on(&self.local, segment, &self.peer);
-        effect.fin = arrival.fin.is_some();
-        // In SYN-SENT only what we send next shows whether the SYN was taken.
-        if arrival.acceptable && (effect.rst || self.local.states != SynSent.into()) {
-            self.local.receives(effect);
-        }
-        let mut claims: Vec<Claim> = self
-            .claim(End::Local, before.0, Basis::Inferred)
-            .into_iter()
-            .collect();
-        claims.extend(self.claim(End::Peer, before.1, Basis::Seen));
-        claims
-    }
-
-    /// A RST arrived that was not taken: it may be forged, or the peer's own.
-    pub(super) fn peer_may_have_reset(&mut self) -> Vec<Claim> {
-        let before = self.peer.states;
-        self.peer.doubted = self.local.nxt;
-        self.peer.proven = self.peer.proven.union(Closed.into());
-        self.peer.spread();
-        let claim = self.claim(End::Peer, before, Basis::Seen);
-        claim.into_iter().collect()
-    }
-
-    /// A RST arrived that we take, though something on the path may have sent it.
-    pub(super) fn other_may_have_reset(&mut self, rst: &Segment, arrival: Arrival) -> Vec<Claim> {
-        let taken = arrival.acceptable.then(|| self.local_takes_reset(rst));
-        let claims = taken.into_iter().flatten();
-        claims.chain(self.peer_may_have_reset()).collect()
-    }
-
-    /// A RST that has arrived is taken.
-    pub(super) fn local_takes_reset(&mut self, rst: &Segment) -> Option<Claim> {
-        let before = self.local.states;
-        self.local.receives(effect_on(&self.local, rst, &self.peer));
-        self.claim(End::Local, before, Basis::Inferred)
-    }
-
-    fn claim(&self, end: End, before: StateSet, basis: Basis) -> Option<Claim> {
-        let states = match end {
-            End::Local => self.local.states,
-            End::Peer => self.peer.states,
-        };
-        let basis = if states.len() > 1 {
-            Basis::Possible
-        } else {
-            basis
-        };
-        (states != before).then_some(Claim {
-            end,
-            states,
-            basis,
-            place: Place::Last,
-        })
+        self.known
+            .prove(self.known.states.iter().map(after).collect());
     }
 }
 
@@ -305,12 +389,12 @@ mod tests {
 
     /// `>` is ours, `<` the peer's: our ISN is 100, the peer's 300.
     fn ends_after(steps: &[(char, Flags, u32, u32)]) -> Ends {
-        let mut ends = Ends::new();
+        let mut ends = Ends::new(Vantage::Ours);
         for &(from, flags, seq, ack) in steps {
             let segment = segment(flags, seq, ack);
             match from {
-                '>' => ends.local_sends(0, &segment, true),
-                _ => ends.peer_sends(0, &segment, in_order(&segment)),
+                '>' => ends.sends(End::Local, 0, &segment, in_order(&segment)),
+                _ => ends.sends(End::Peer, 0, &segment, in_order(&segment)),
             };
         }
         ends
@@ -318,7 +402,7 @@ mod tests {
 
     fn walk(steps: &[(char, Flags, u32, u32)]) -> (StateSet, StateSet) {
         let ends = ends_after(steps);
-        (ends.local.states, ends.peer.states)
+        (ends.states(End::Local), ends.states(End::Peer))
     }
 
     fn after_handshake(more: &[(char, Flags, u32, u32)]) -> (StateSet, StateSet) {
@@ -392,7 +476,7 @@ mod tests {
             } else {
                 in_order(&segment)
             };
-            ends.peer_sends(0, &segment, arrival);
+            ends.sends(End::Peer, 0, &segment, arrival);
         }
         ends
     }
@@ -400,14 +484,17 @@ mod tests {
     #[test]
     fn an_ack_from_behind_a_hole_may_follow_a_fin() {
         let mut ends = closing_with_a_hole(&[(A, 302, 102)]);
-        assert_eq!(ends.peer.states, [CloseWait, Closing, LastAck].into());
+        assert_eq!(ends.states(End::Peer), [CloseWait, Closing, LastAck].into());
         // The FIN comes after all. Which of the two was first is not to be seen.
         let late = segment(F | A, 301, 102);
-        ends.peer_sends(0, &late, in_order(&late));
-        assert_eq!(ends.peer.states, [Closing, LastAck].into());
-        ends.local_sends(0, &segment(A, 102, 302), true);
+        ends.sends(End::Peer, 0, &late, in_order(&late));
+        assert_eq!(ends.states(End::Peer), [Closing, LastAck].into());
+        {
+            let last = segment(A, 102, 302);
+            ends.sends(End::Local, 0, &last, in_order(&last));
+        }
         assert_eq!(
-            ends.peer.states,
+            ends.states(End::Peer),
             [Closing, LastAck, TimeWait, Closed].into()
         );
     }
@@ -415,19 +502,19 @@ mod tests {
     #[test]
     fn a_hole_after_close_wait_may_be_a_fin_but_no_crossing_one() {
         let ends = closing_with_a_hole(&[(A, 301, 102), (A, 302, 102)]);
-        assert_eq!(ends.peer.states, [CloseWait, LastAck].into());
+        assert_eq!(ends.states(End::Peer), [CloseWait, LastAck].into());
     }
 
     #[test]
     fn a_fin_whose_number_was_passed_before_may_have_crossed_ours() {
         let mut ends = closing_with_a_hole(&[(A, 302, 101)]);
         assert_eq!(
-            ends.peer.states,
+            ends.states(End::Peer),
             [Established, FinWait1, CloseWait, Closing].into()
         );
         let late = segment(F | A, 301, 102);
-        ends.peer_sends(0, &late, in_order(&late));
-        assert_eq!(ends.peer.states, [Closing, LastAck].into());
+        ends.sends(End::Peer, 0, &late, in_order(&late));
+        assert_eq!(ends.states(End::Peer), [Closing, LastAck].into());
     }
 
     #[test]

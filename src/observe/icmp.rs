@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::exchange::{AnomalyKind, IcmpPacket, IcmpRecord, QUOTED, Verdict};
+use crate::exchange::{AnomalyKind, End, IcmpPacket, IcmpRecord, QUOTED, Verdict};
 use crate::tcp::{IcmpJudgement, State, judge_icmp};
 use crate::wire::{IcmpMessage, IpHeader, Quote};
 
@@ -58,7 +58,7 @@ impl Observer {
             .filter(|_| self.is_under_way(message, quote))
         {
             let text = format!(
-                "{from} takes packets of at most {mtu} bytes: our data goes on in smaller segments"
+                "{from} takes packets of at most {mtu} bytes: the data goes on in smaller segments"
             );
             return self.anomaly_once(AnomalyKind::PathMtu, t_ns, text);
         }
@@ -71,8 +71,9 @@ impl Observer {
 
     /// Whether the error is about text that the peer has not acknowledged.
     fn is_under_way(&self, message: &IcmpMessage, quote: &Quote) -> bool {
-        let local = &self.ends.local;
-        let numbers = self.ends.peer.acked.zip(local.fin.or(local.nxt));
+        let local = self.ends.known(End::Local);
+        let acked = self.ends.known(End::Peer).acked;
+        let numbers = acked.zip(local.fin.or(local.nxt));
         numbers.is_some_and(|(una, end)| {
             judge_icmp(State::Established, una, end, message, quote.seq) == IcmpJudgement::Soft
         })

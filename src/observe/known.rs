@@ -84,6 +84,10 @@ pub(super) struct Known {
     fin_is_fresh: bool,
     /// It may have closed before its last segment without a FIN.
     fin_waits: bool,
+    /// It may have sent its FIN before the capture began.
+    pub(super) fin_before: bool,
+    /// Something of it was captured.
+    spoke: bool,
     /// A RST that was not taken came when the other end had sent up to here.
     pub(super) doubted: Option<SeqNumber>,
     /// States that its last segment allows, before anything that may have reached it since.
@@ -100,6 +104,19 @@ impl Known {
             states,
             ..Known::default()
         }
+    }
+
+    /// The capture begins when it has sent up to `nxt`, in one of `states`.
+    pub(super) fn begin(&mut self, nxt: SeqNumber, states: StateSet) {
+        self.nxt = Some(nxt);
+        self.fin_before = true;
+        self.prove(states);
+    }
+
+    /// It is in one of `states`.
+    pub(super) fn prove(&mut self, states: StateSet) {
+        self.proven = states;
+        self.states = states;
     }
 
     /// Whether `ack` acknowledges its SYN.
@@ -125,6 +142,7 @@ impl Known {
             self.iss.get_or_insert(segment.seq);
         }
         let end = segment.seq + segment.seq_len();
+        self.note_beginning(t_ns, segment);
         let is_next = self.nxt.is_none_or(|nxt| nxt.lt(end));
         if is_next {
             self.nxt = Some(end);
@@ -142,6 +160,17 @@ impl Known {
         if segment.flags.ack() && self.acked.is_none_or(|acked| acked.lt(segment.ack)) {
             self.acked = Some(segment.ack);
         }
+    }
+
+    /// Text that follows what was captured of it shows that there was no FIN before.
+    fn note_beginning(&mut self, t_ns: i64, segment: &Segment) {
+        let follows = self.nxt.is_some_and(|nxt| nxt.le(segment.text_seq()));
+        if self.fin_before && self.spoke && follows && !segment.payload.is_empty() {
+            self.fin_before = false;
+            self.open_ns = Some(t_ns);
+        }
+        self.fin_before &= !segment.flags.fin();
+        self.spoke = true;
     }
 
     /// It may have been sent before something already seen, and overtaken or repeated on the way.
@@ -215,7 +244,8 @@ impl Known {
                 let with = |allows: bool, more: StateSet| {
                     if allows { more } else { StateSet::EMPTY }
                 };
-                open.union(with(doubt.fin_unseen, self.may_send_closed(segment, other)))
+                let fin_unseen = doubt.fin_unseen || self.fin_before;
+                open.union(with(fin_unseen, self.may_send_closed(segment, other)))
                     .union(with(doubt.fin_waits, closing_from(open, doubt)))
             }
         }
@@ -229,11 +259,13 @@ impl Known {
         // In SYN-RECEIVED nothing beyond the SYNs is taken or sent.
         let beyond = |end: &Known, number| end.iss.is_some_and(|iss| (iss + 1).lt(number));
         let beyond_syn = beyond(other, segment.ack) || beyond(self, segment.seq);
-        if beyond_syn || !segment.payload.is_empty() {
-            Established.into()
+        let fin_arrived = other.fin_before.then_some(CloseWait);
+        let open = if beyond_syn || !segment.payload.is_empty() {
+            StateSet::from(Established)
         } else {
             [SynReceived, Established].into()
-        }
+        };
+        open.union(fin_arrived.into_iter().collect())
     }
 
     /// After the acknowledgment of its FIN.
@@ -248,17 +280,24 @@ impl Known {
     /// With or after its FIN.
     fn may_send_closed(&self, segment: &Segment, other: &Known) -> StateSet {
         let flags = segment.flags;
-        let fin_arrived = flags.ack() && other.fin_covered_by(segment.ack);
         // A FIN is sent again only while it is not acknowledged.
-        let may_be_acked = !flags.fin() && other.has_acked_fin_of(self);
-        match (fin_arrived, may_be_acked) {
-            (false, true) => [FinWait1, FinWait2].into(),
-            (false, false) => FinWait1.into(),
-            (true, true) => [Closing, TimeWait, LastAck].into(),
+        let may_be_acked = !flags.fin() && (self.fin_before || other.has_acked_fin_of(self));
+        let before = if may_be_acked {
+            StateSet::from([FinWait1, FinWait2])
+        } else {
+            FinWait1.into()
+        };
+        let after = match () {
+            () if may_be_acked => StateSet::from([Closing, TimeWait, LastAck]),
             // Waves two and three in one. The FIN may also be the repeat of a lost one that had
             // crossed the other's.
-            (true, false) if self.fin_is_fresh => LastAck.into(),
-            (true, false) => [Closing, LastAck].into(),
+            () if self.fin_is_fresh => LastAck.into(),
+            () => [Closing, LastAck].into(),
+        };
+        match () {
+            () if flags.ack() && other.fin_covered_by(segment.ack) => after,
+            () if other.fin_before => before.union(after),
+            () => before,
         }
     }
 
@@ -319,12 +358,8 @@ impl Known {
             gave_up: false,
             ..effect
         };
-        self.proven = self
-            .states
-            .iter()
-            .map(|state| effect.apply(state))
-            .fold(StateSet::EMPTY, StateSet::union);
-        self.states = self.proven;
+        let applied = self.states.iter().map(|state| effect.apply(state));
+        self.prove(applied.fold(StateSet::EMPTY, StateSet::union));
     }
 }
 

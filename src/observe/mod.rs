@@ -1,7 +1,8 @@
 //! Frames in, an [`Exchange`] out: states, round trips, verdict and anomalies of one connection.
 //!
 //! The only module that draws conclusions from frames. It sees them in order of their stamps and
-//! knows nothing of who captured them or why.
+//! knows nothing of who captured them or why: a probe and a capture file from anywhere differ only
+//! in their [`Vantage`]. The client is [`End::Local`], the server [`End::Peer`].
 
 mod close;
 mod demux;
@@ -9,61 +10,115 @@ mod ends;
 mod icmp;
 mod known;
 mod oddities;
+mod opening;
+mod pair;
 mod queue;
 mod reset;
 mod rtt;
 mod text;
+mod window;
 
 use std::collections::HashMap;
 use std::mem;
 
 use crate::clock::Stamp;
 use crate::exchange::{
-    Anomaly, AnomalyKind, Checksum, End, Exchange, NewState, News, Offer, PREVIEW, SegmentRecord,
-    Since, StateChange, Verdict,
+    Anomaly, AnomalyKind, Checksum, End, Exchange, NewState, News, PREVIEW, SegmentRecord, Since,
+    StateChange, Verdict,
 };
 use crate::tcp::reassembly::Reassembly;
 use crate::tcp::window::{AckJudgement, ack_answers_syn, judge_ack, segment_acceptable};
-use crate::tcp::{Negotiated, State};
-use crate::wire::{IpHeader, Segment, SeqNumber};
+use crate::tcp::{MAX_SHIFT, State, StateSet};
+use crate::wire::{Flags, IpHeader, Segment, SeqNumber};
 
 use close::CloseWatch;
 use ends::{Arrival, Claim, Ends, Place};
-use oddities::LastWindow;
-use queue::PeerQueue;
-use rtt::SynRtt;
+use pair::Pair;
+use rtt::HandshakeRtt;
+use window::Advertised;
 
 pub use demux::Subject;
+
+/// Where the frames of a connection were captured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Vantage {
+    /// At the client, which is ours: it does what it sends, and nothing else.
+    Ours,
+    /// At one end: what the other sends has arrived there.
+    At(End),
+    /// Somewhere between: what passes may be lost after that.
+    #[default]
+    Between,
+}
+
+/// How an end is seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sight {
+    /// It is our own, and the frames were captured there.
+    Ours,
+    /// The frames were captured there.
+    Here,
+    /// The frames were captured elsewhere.
+    Afar,
+}
+
+impl Vantage {
+    fn sight(self, end: End) -> Sight {
+        match self {
+            Vantage::Ours if end == End::Local => Sight::Ours,
+            Vantage::At(here) if here == end => Sight::Here,
+            _ => Sight::Afar,
+        }
+    }
+}
 
 /// Builds the [`Exchange`] of one connection, frame by frame.
 #[derive(Debug)]
 pub struct Observer {
     exchange: Exchange,
+    vantage: Vantage,
     ends: Ends,
-    syn_rtt: SynRtt,
+    sides: Pair<Side>,
+    rtt: HandshakeRtt,
     close: CloseWatch,
-    our_syn: Option<Segment>,
-    negotiated: Option<Negotiated>,
-    /// What has arrived of the peer's text, once its SYN has.
-    received: Option<Reassembly>,
-    /// The first bytes of it, each in its place.
+    syn: Option<Segment>,
+    /// The first bytes of the server's text, each in its place.
     preview: [u8; PREVIEW],
-    /// SND.UNA as our TCP has it: of what it does not look at it takes no acknowledgment.
-    snd_una: Option<SeqNumber>,
-    /// The window that we advertised last, in bytes.
-    our_window: u32,
-    /// The largest window that the peer advertised, in bytes.
-    peer_window: u32,
-    last_window: Option<LastWindow>,
     /// A RST that came before our answer to the SYN-ACK left.
     reset_waits: Option<Segment>,
     /// Where in the list of changes an ESTABLISHED since the SYN-ACK belongs.
     syn_ack: Option<Mark>,
+    /// Segments are not kept.
+    forgets: bool,
     /// How many of each kind there were.
     anomalies_of: HashMap<AnomalyKind, u32>,
     /// What the last frame told.
     news: News,
     last: Stamp,
+}
+
+/// What an end has sent.
+#[derive(Clone, Debug, Default)]
+struct Side {
+    /// What has arrived of its text, once its SYN has: RCV.NXT of the other end.
+    text: Option<Reassembly>,
+    /// SND.UNA as its TCP has it: of what it does not look at it takes no acknowledgment.
+    una: Option<SeqNumber>,
+    /// Bytes of its text that have arrived in order.
+    arrived: u64,
+    advertised: Advertised,
+    /// The TTL of its first segment.
+    ttl: Option<u8>,
+    /// Its newest segment.
+    newest: Option<Newest>,
+}
+
+/// What of a segment is remembered when it is not kept.
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    t_ns: i64,
+    seq: SeqNumber,
+    flags: Flags,
 }
 
 /// A peer that repeats itself fills no memory.
@@ -93,34 +148,37 @@ impl Mark {
     }
 }
 
-impl Default for Observer {
-    fn default() -> Self {
-        Observer::new()
-    }
-}
-
 impl Observer {
     /// An observer that has seen nothing.
-    pub fn new() -> Observer {
+    pub fn new(vantage: Vantage) -> Observer {
         Observer {
             exchange: Exchange::new(),
-            ends: Ends::new(),
-            syn_rtt: SynRtt::default(),
+            vantage,
+            ends: Ends::new(vantage),
+            sides: Pair::default(),
+            rtt: HandshakeRtt::default(),
             close: CloseWatch::default(),
-            our_syn: None,
-            negotiated: None,
-            received: None,
+            syn: None,
             preview: [0; PREVIEW],
-            snd_una: None,
-            our_window: 0,
-            peer_window: 0,
-            last_window: None,
             reset_waits: None,
             syn_ack: None,
+            forgets: false,
             anomalies_of: HashMap::new(),
             news: News::default(),
             last: Stamp::default(),
         }
+    }
+
+    /// From now on no segment is kept, and those that were are forgotten: what remains does not
+    /// grow with the connection.
+    pub fn forget_segments(&mut self) {
+        self.forgets = true;
+        self.exchange.segments = Vec::new();
+    }
+
+    /// The states that an end may be in, as far as the frames have told.
+    pub fn states(&self, end: End) -> StateSet {
+        self.ends.states(end)
     }
 
     /// The next frame of the connection, and what it tells. Frames come in order of their stamps.
@@ -136,18 +194,20 @@ impl Observer {
                 checksum,
             } => {
                 self.record(t_ns, *from, ip, segment, *checksum);
-                match from {
-                    _ if *checksum == Checksum::Bad => self.anomaly(
-                        AnomalyKind::BadChecksum,
-                        t_ns,
-                        format!(
-                            "a segment ({}) came with a wrong TCP checksum and was dropped",
-                            segment.flags
-                        ),
-                    ),
-                    End::Local => self.local_segment(t_ns, segment),
-                    End::Peer => self.peer_segment(t_ns, ip.ttl(), segment),
+                if *checksum == Checksum::Bad {
+                    let text = format!(
+                        "a segment ({}) came with a wrong TCP checksum and was dropped",
+                        segment.flags
+                    );
+                    self.anomaly(AnomalyKind::BadChecksum, t_ns, text);
+                } else {
+                    self.segment(t_ns, *from, ip.ttl(), segment);
                 }
+                self.sides[*from].newest = Some(Newest {
+                    t_ns,
+                    seq: segment.seq,
+                    flags: segment.flags,
+                });
             }
             Subject::Malformed { error } => {
                 self.anomaly(
@@ -176,7 +236,9 @@ impl Observer {
             exchange.reason = Some("no-response");
         }
         let opened = exchange.verdict == Some(Verdict::Open);
-        exchange.close = self.close.record(opened, &self.ends);
+        // Of our own connections there is nothing more to come.
+        let over = self.vantage == Vantage::Ours;
+        exchange.close = self.close.record(opened, over, &self.ends);
         if let Some(started) = exchange.started {
             exchange.elapsed_ns = self.last.since(started).unsigned_abs();
         }
@@ -192,8 +254,10 @@ impl Observer {
         checksum: Checksum,
     ) {
         self.note_options(t_ns, from, segment);
-        let flags = segment.flags;
-        let is_control = flags.syn() || flags.fin() || flags.rst();
+        if self.forgets {
+            return;
+        }
+        let is_control = segment.flags.is_control();
         let room = MOST_SEGMENTS + if is_control { MOST_CONTROLS } else { 0 };
         if self.exchange.segments.len() >= room {
             let text = format!(
@@ -202,6 +266,7 @@ impl Observer {
             return self.anomaly_once(AnomalyKind::SegmentsOmitted, t_ns, text);
         }
         let len = segment.payload.len();
+        let shift = self.window_shift(from, segment).unwrap_or_default();
         self.exchange.segments.push(SegmentRecord {
             t_ns,
             from,
@@ -212,82 +277,88 @@ impl Observer {
                 ..*segment
             },
             len,
-            window_size: u32::from(segment.window) << self.window_shift(from, segment),
+            window_size: u32::from(segment.window) << shift,
             checksum,
         });
     }
 
-    fn local_segment(&mut self, t_ns: i64, segment: &Segment) {
+    fn segment(&mut self, t_ns: i64, from: End, ttl: u8, segment: &Segment) {
         let flags = segment.flags;
-        if flags.syn() && !flags.ack() {
-            self.our_syn_leaves(t_ns, segment);
-        } else if flags.ack() && !flags.rst() {
-            self.exchange.handshake.completed |= self.exchange.verdict == Some(Verdict::Open);
+        if self.vantage != Vantage::Ours {
+            self.begin_in_the_middle(from, segment);
         }
-        if !flags.rst() {
-            let shift = self.window_shift(End::Local, segment);
-            self.our_window = u32::from(segment.window) << shift;
-            self.ends.local_offers(self.our_window);
+        if from == End::Local && flags.syn() && !flags.ack() {
+            self.syn_leaves(t_ns, ttl, segment);
         }
-        self.our_text_leaves(t_ns, segment);
-        if flags.fin() {
-            let repeated = self.close.our_fin_leaves(t_ns);
-            if repeated {
-                let text = "our FIN was not acknowledged in time and was sent again".to_string();
-                self.anomaly(AnomalyKind::FinRetransmitted, t_ns, text);
+        if self.ends.sight(from) == Sight::Ours {
+            return self.our_segment(t_ns, from, segment);
+        }
+        match self.exchange.verdict {
+            Some(Verdict::Open) => self.judge(t_ns, from, ttl, segment),
+            None if from == End::Peer => self.answer_to_syn(t_ns, ttl, segment),
+            None => self.before_the_answer(t_ns, segment),
+            Some(_) if from == End::Peer && self.may_answer_again(segment) => {
+                self.answer_to_syn(t_ns, ttl, segment);
+            }
+            Some(_) if from == End::Local => self.before_the_answer(t_ns, segment),
+            Some(_) => {
+                let text = format!("a segment ({flags}) came after the verdict");
+                self.anomaly(AnomalyKind::LateAnswer, t_ns, text);
             }
         }
-        let ours = !flags.rst() || self.is_our_reset(segment);
-        let claims = self.ends.local_sends(t_ns, segment, ours);
+    }
+
+    fn our_segment(&mut self, t_ns: i64, from: End, segment: &Segment) {
+        let flags = segment.flags;
+        if flags.ack() && !flags.rst() {
+            self.answer_to_syn_ack(t_ns, segment);
+            self.close.acknowledged(t_ns, from, segment.ack, &self.ends);
+        }
+        self.follow_window(t_ns, from, segment);
+        self.our_text_leaves(t_ns, segment);
+        if flags.rst() && !self.is_our_reset(segment) {
+            return self.take_waiting_reset(t_ns);
+        }
+        if flags.rst() {
+            self.close.reset(from, self.ends.states(from));
+        }
+        let in_order = Arrival {
+            acceptable: true,
+            gap: false,
+            fin: None,
+        };
+        if flags.fin() {
+            self.note_fin(t_ns, from, segment);
+        }
+        let claims = self.ends.sends(from, t_ns, segment, in_order);
         self.claims(t_ns, claims);
         self.take_waiting_reset(t_ns);
     }
 
     /// RFC 9293 3.10.7.1: a RST for a segment of no connection takes its number from there.
     fn is_our_reset(&self, segment: &Segment) -> bool {
-        let known = &self.ends.local;
+        let known = self.ends.known(End::Local);
         match (known.iss, known.nxt) {
             (Some(iss), Some(nxt)) => iss.lt(segment.seq) && segment.seq.le(nxt),
             _ => false,
         }
     }
 
-    fn our_syn_leaves(&mut self, t_ns: i64, segment: &Segment) {
-        // Captured, it outweighs what an ICMP error quoted before.
-        let isn = self.our_syn.as_ref().map_or(segment.seq, |first| first.seq);
-        self.exchange.handshake.isn = Some(isn);
-        self.exchange.handshake.syn_sent += 1;
-        self.syn_rtt.syn(t_ns, segment);
-        if self.exchange.handshake.syn_sent == 1 {
-            self.our_syn = Some(segment.clone());
-            return;
+    /// A segment of an open connection, which the other end may or may not take.
+    fn judge(&mut self, t_ns: i64, from: End, ttl: u8, segment: &Segment) {
+        let flags = segment.flags;
+        if flags.rst() {
+            return self.reset(t_ns, from, ttl, segment);
         }
-        let answered = self.exchange.segments.iter().any(|s| s.from == End::Peer);
-        let text = match self.exchange.handshake.syn_sent {
-            _ if answered => "no answer to our SYN was valid, it was sent again".to_string(),
-            2 => "the first SYN got no answer".to_string(),
-            n => format!("{} SYNs got no answer", n - 1),
-        };
-        self.anomaly(AnomalyKind::SynRetransmitted, t_ns, text);
-    }
-
-    fn peer_segment(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
-        match self.exchange.verdict {
-            None => return self.answer_to_syn(t_ns, ttl, segment),
-            Some(Verdict::Open) => {}
-            Some(_) => {
-                let text = format!("a segment ({}) came after the verdict", segment.flags);
-                return self.anomaly(AnomalyKind::LateAnswer, t_ns, text);
-            }
-        }
-        if segment.flags.rst() {
-            return self.peer_reset(t_ns, ttl, segment);
-        }
-        if segment.flags.syn() {
-            let is_another = self.exchange.handshake.peer_isn != Some(segment.seq);
+        if flags.syn() && from == End::Peer {
+            let is_another = self
+                .exchange
+                .handshake
+                .peer_isn
+                .is_some_and(|isn| isn != segment.seq);
             if is_another && self.may_answer_late_syn() {
-                let text = "our RST was followed by a late SYN of ours, which the peer took for a \
-                            new connection"
+                let text = "the RST was followed by a late SYN, which was taken for a new \
+                            connection"
                     .to_string();
                 return self.anomaly(AnomalyKind::LateAnswer, t_ns, text);
             }
@@ -299,193 +370,147 @@ impl Observer {
                 return self.anomaly(AnomalyKind::IsnChanged, t_ns, text);
             }
             self.note_repeated_syn(t_ns);
-        } else if !segment.flags.ack() {
-            let text = format!("a segment ({}) without ACK was ignored", segment.flags);
+        } else if !flags.ack() && !flags.syn() {
+            let text = format!("a segment ({flags}) without ACK was ignored");
             return self.anomaly(AnomalyKind::UnexpectedSegment, t_ns, text);
         }
-        if !self.belongs(segment) {
+        if from == End::Local && flags.ack() {
+            self.answer_to_syn_ack(t_ns, segment);
+        }
+        self.note_uncaptured(t_ns, from, segment);
+        if !self.belongs(from, segment) {
             let text = format!(
-                "a segment ({}, seq {}, ack {}) lies outside what either end can have sent",
-                segment.flags, segment.seq, segment.ack
+                "a segment ({flags}, seq {}, ack {}) lies outside what either end can have sent",
+                segment.seq, segment.ack
             );
             return self.anomaly(AnomalyKind::OutOfWindow, t_ns, text);
         }
-        self.take(t_ns, segment);
+        self.take(t_ns, from, segment);
     }
 
     /// A SYN that was sent twice may come after our RST, to a peer without a connection.
     fn may_answer_late_syn(&self) -> bool {
-        let over = self.ends.local_state() == State::Closed.into();
+        let over = self.ends.states(End::Local) == State::Closed.into();
         over && self.exchange.handshake.syn_sent > 1
     }
 
-    /// A segment while our SYN is unanswered (RFC 9293 3.10.7.3).
-    fn answer_to_syn(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
-        let flags = segment.flags;
-        let (Some(iss), Some(nxt)) = (self.ends.local.iss, self.ends.local.nxt) else {
-            return;
-        };
-        if flags.ack() && !ack_answers_syn(iss, nxt, segment.ack) {
-            if !flags.syn() && !flags.rst() {
-                // RFC 9293 3.5.1: half-open, the peer has not heard that the connection is gone.
-                let text = format!(
-                    "the peer still has an old connection on these ports (ack {}): answered with RST",
-                    segment.ack
-                );
-                return self.anomaly(AnomalyKind::OldConnection, t_ns, text);
-            }
-            let text = format!(
-                "the peer acknowledged {} where our SYN asks for {}: {}",
-                segment.ack,
-                iss + 1,
-                if flags.rst() {
-                    "its RST was ignored"
-                } else {
-                    "answered with RST"
-                }
-            );
-            return self.anomaly(AnomalyKind::WrongAck, t_ns, text);
-        }
-        let opens = flags.syn() && !flags.rst();
-        if flags.rst() && flags.ack() {
-            self.decide(Verdict::Closed, "reset");
-        } else if opens {
-            self.decide(Verdict::Open, if flags.ack() { "syn-ack" } else { "syn" });
-        } else {
-            let text = format!("a segment ({flags}) that answers no SYN was ignored");
-            return self.anomaly(AnomalyKind::UnexpectedSegment, t_ns, text);
-        }
-        self.exchange.handshake.rtt_ns = self.syn_rtt.answered(t_ns, segment);
-        self.ends.round_trip_ns = self.syn_rtt.at_least(t_ns);
-        self.exchange.peer = Some(offer(ttl, segment));
-        if opens {
-            self.note_closing_syn(t_ns, segment);
-            self.exchange.handshake.peer_isn = Some(segment.seq);
-            self.received = Some(Reassembly::new(segment.seq + 1));
-            self.snd_una = flags.ack().then_some(segment.ack);
-            self.agree(segment);
-        }
-        self.take(t_ns, segment);
-        if opens {
-            self.syn_ack = Some(Mark {
-                change: self.exchange.states.len(),
-                segment: self.exchange.segments.len() - 1,
-                t_ns,
-            });
-        }
-    }
-
-    fn agree(&mut self, syn_ack: &Segment) {
-        let Some(syn) = &self.our_syn else { return };
-        let agreed = Negotiated::from_syns(syn, syn_ack);
-        let mss = agreed.most_text(agreed.opener);
-        self.ends
-            .peer_queues(PeerQueue::new(mss, self.our_window, syn_ack.seq + 1));
-        self.negotiated = Some(agreed);
-    }
-
-    fn decide(&mut self, verdict: Verdict, reason: &'static str) {
-        self.exchange.verdict = Some(verdict);
-        self.exchange.reason = Some(reason);
-    }
-
-    fn note_repeated_syn(&mut self, t_ns: i64) {
-        if self.ends.local_state() == State::SynReceived.into() {
-            return; // A simultaneous open: the SYN-ACK repeats the SYN (RFC 9293 figure 8).
-        }
-        let since = self.syn_ack.map_or(0, |mark| t_ns - mark.t_ns);
-        let text = format!(
-            "the peer repeated its SYN-ACK {:.3} s after the first",
-            since as f64 / 1e9
-        );
-        self.anomaly(AnomalyKind::SynAckRepeated, t_ns, text);
-    }
-
-    /// Whether the peer can have sent this on our connection: it acknowledges what we may have
-    /// sent, and lies in our window or before it.
-    fn belongs(&self, segment: &Segment) -> bool {
-        let Some(rcv_nxt) = self.rcv_nxt() else {
+    /// Whether an end can have sent this on the connection: it acknowledges what the other may have
+    /// sent, and lies in its window or before it.
+    fn belongs(&self, from: End, segment: &Segment) -> bool {
+        let Some(rcv_nxt) = self.rcv_nxt(from) else {
             return false;
         };
-        // A segment without text stands at the edge when its sender has filled our window, or one
-        // beyond with its FIN: we do not look at it, but it is the peer's.
-        let beyond = segment.seq.diff(rcv_nxt + self.our_window);
+        // A segment without text stands at the edge when its sender has filled the window, or one
+        // beyond with its FIN: it is not looked at, but it is the sender's.
+        let window = self.window_for(from);
+        let beyond = segment.seq.diff(rcv_nxt + window);
         let at_edge = segment.payload.is_empty() && (0..=1).contains(&beyond);
-        let acceptable = segment_acceptable(rcv_nxt, self.our_window, segment);
-        self.acks_what_we_sent(segment) && (self.is_old(segment) || acceptable || at_edge)
+        let acceptable = segment_acceptable(rcv_nxt, window, segment);
+        self.acks_what_was_sent(from, segment)
+            && (self.is_old(from, segment) || acceptable || at_edge)
     }
 
-    /// The next number that we expect.
-    fn rcv_nxt(&self) -> Option<SeqNumber> {
-        self.received.as_ref().map(Reassembly::nxt)
+    /// The next number that is expected of `from`.
+    fn rcv_nxt(&self, from: End) -> Option<SeqNumber> {
+        self.sides[from].text.as_ref().map(Reassembly::nxt)
+    }
+
+    /// The window that `from` may send into.
+    fn window_for(&self, from: End) -> u32 {
+        let advertised = self.sides[from.other()].advertised;
+        match self.ends.sight(from.other()) {
+            Sight::Ours => advertised.window,
+            // Not every segment need have come by, and none takes a window back.
+            Sight::Here | Sight::Afar if self.exchange.agreed.is_some() => advertised.largest,
+            Sight::Here | Sight::Afar => u32::from(u16::MAX) << MAX_SHIFT,
+        }
     }
 
     /// Its number has been received already.
-    fn is_old(&self, segment: &Segment) -> bool {
-        let numbers = self.exchange.handshake.peer_isn.zip(self.rcv_nxt());
-        numbers.is_some_and(|(irs, rcv_nxt)| irs.le(segment.seq) && segment.seq.lt(rcv_nxt))
-    }
-
-    fn acks_what_we_sent(&self, segment: &Segment) -> bool {
-        let known = &self.ends.local;
-        let (Some(iss), Some(nxt)) = (known.iss, known.nxt) else {
+    fn is_old(&self, from: End, segment: &Segment) -> bool {
+        let Some(rcv_nxt) = self.rcv_nxt(from) else {
             return false;
         };
-        match self.snd_una {
+        let begins = match self.ends.known(from).iss {
+            Some(irs) => irs.le(segment.seq),
+            None => true,
+        };
+        begins && segment.seq.lt(rcv_nxt)
+    }
+
+    fn acks_what_was_sent(&self, from: End, segment: &Segment) -> bool {
+        let other = from.other();
+        let known = self.ends.known(other);
+        let Some(nxt) = known.nxt else {
+            return !segment.flags.ack();
+        };
+        match (self.sides[other].una, known.iss) {
             _ if !segment.flags.ack() => true,
-            Some(una) if self.ends.local_state() != State::SynReceived.into() => {
-                judge_ack(una, nxt, self.peer_window, segment.ack) != AckJudgement::Challenge
+            (Some(una), _) if self.ends.states(other) != State::SynReceived.into() => {
+                let largest = self.sides[from].advertised.largest;
+                judge_ack(una, nxt, largest, segment.ack) != AckJudgement::Challenge
             }
-            _ => ack_answers_syn(iss, nxt, segment.ack),
+            (_, Some(iss)) => ack_answers_syn(iss, nxt, segment.ack),
+            (_, None) => segment.ack.le(nxt),
         }
     }
 
     /// A segment that counts: data, FIN, states.
-    fn take(&mut self, t_ns: i64, segment: &Segment) {
-        let arrival = self.arrive(t_ns, segment);
+    fn take(&mut self, t_ns: i64, from: End, segment: &Segment) {
+        let other = from.other();
+        let arrival = self.arrive(t_ns, from, segment);
         if arrival.acceptable && segment.flags.ack() {
-            let newer = |una: &SeqNumber| una.lt(segment.ack);
-            self.snd_una = Some(
-                self.snd_una
-                    .filter(|una| !newer(una))
-                    .unwrap_or(segment.ack),
-            );
+            let una = &mut self.sides[other].una;
+            if una.is_none_or(|una| una.lt(segment.ack)) {
+                *una = Some(segment.ack);
+            }
         }
-        self.follow_peer_window(t_ns, segment);
+        self.follow_window(t_ns, from, segment);
         if segment.flags.ack() {
-            self.close.acknowledged(t_ns, segment.ack, &self.ends);
+            self.close.acknowledged(t_ns, from, segment.ack, &self.ends);
         }
-        if arrival.fin.is_some() {
-            self.close.peer_fin_comes(t_ns);
+        let again = segment.flags.fin() && self.close.has_fin(from);
+        if arrival.fin.is_some() || again {
+            self.note_fin(t_ns, from, segment);
         }
-        let claims = self.ends.peer_sends(t_ns, segment, arrival);
+        let claims = self.ends.sends(from, t_ns, segment, arrival);
         self.claims(t_ns, claims);
     }
 
-    /// Takes the new part of the text, as far as our window goes, and the FIN once nothing before
+    /// Takes the new part of the text, as far as the window goes, and the FIN once nothing before
     /// it is missing (RFC 9293 3.10.7.4, seventh and eighth).
-    fn arrive(&mut self, t_ns: i64, segment: &Segment) -> Arrival {
+    fn arrive(&mut self, t_ns: i64, from: End, segment: &Segment) -> Arrival {
         let flags = segment.flags;
-        let rcv_nxt = self.rcv_nxt().unwrap_or_default();
-        let local = self.ends.local_state();
-        let crossing = flags.syn() && local == State::SynReceived.into();
+        let rcv_nxt = self.rcv_nxt(from).unwrap_or_default();
+        let states = self.ends.states(from.other());
+        let crossing = flags.syn() && states == State::SynReceived.into();
         // In a synchronized state nothing of a segment with SYN counts (RFC 5961 4.2).
-        let counts = !flags.syn() || flags.ack() && (crossing || local == State::SynSent.into());
-        let in_window = segment_acceptable(rcv_nxt, self.our_window, segment);
+        let opening = crossing || states == State::SynSent.into() || from == End::Local;
+        let counts = !flags.syn() || flags.ack() && opening;
+        let in_window = segment_acceptable(rcv_nxt, self.window_for(from), segment);
         Arrival {
             // A RST comes this way only where it refuses our SYN.
             acceptable: crossing || flags.rst() || counts && in_window,
             gap: rcv_nxt.lt(segment.text_seq()),
-            fin: if counts && (in_window || self.is_old(segment)) {
-                self.take_text(t_ns, segment)
+            fin: if counts && (in_window || self.is_old(from, segment)) {
+                self.take_text(t_ns, from, segment)
             } else {
                 None
             },
         }
     }
 
+    fn note_fin(&mut self, t_ns: i64, from: End, segment: &Segment) {
+        let repeated = self.close.fin(t_ns, from, segment, &self.ends);
+        self.exchange.retransmitted.fin += u32::from(repeated);
+        if repeated && from == End::Local {
+            let text = "the FIN was not acknowledged in time and was sent again".to_string();
+            self.anomaly(AnomalyKind::FinRetransmitted, t_ns, text);
+        }
+    }
+
     fn claims(&mut self, t_ns: i64, claims: Vec<Claim>) {
-        let segment = self.exchange.segments.len() - 1;
+        let segment = self.exchange.segments.len().saturating_sub(1);
         let states = &mut self.exchange.states;
         for claim in claims {
             let change = |t_ns, segment| StateChange {
@@ -537,21 +562,6 @@ impl Observer {
         }
         self.news.anomalies.push((kind, text.clone()));
         self.exchange.anomalies.push(Anomaly::new(kind, t_ns, text));
-    }
-}
-
-/// What the answer to our SYN says of the peer.
-fn offer(ttl: u8, segment: &Segment) -> Offer {
-    let options = &segment.options;
-    Offer {
-        mss: options.mss(),
-        wscale: options.window_scale(),
-        sack: options.sack_permitted(),
-        timestamps: options.timestamps(),
-        window: segment.window,
-        ttl,
-        ecn: segment.flags.syn() && crate::tcp::accepts_ecn(segment),
-        options: options.clone(),
     }
 }
 

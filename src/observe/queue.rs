@@ -1,4 +1,4 @@
-//! Whether a FIN of the peer may wait behind text that it has not sent yet.
+//! Whether a FIN of an end may wait behind text that it has not sent yet.
 //!
 //! An application that closes while text waits for the window has its end in FIN-WAIT-1 (or
 //! LAST-ACK) at once, though the FIN leaves only behind the text (RFC 9293 3.10.4; so does Linux).
@@ -6,12 +6,12 @@
 
 use crate::wire::{Segment, SeqNumber};
 
-/// What the peer's send queue may hold.
+/// What the send queue of an end may hold.
 #[derive(Clone, Debug)]
-pub(super) struct PeerQueue {
-    /// The most text of a segment of the peer, bytes.
+pub(super) struct Queue {
+    /// The most text of a segment, bytes.
     mss: u32,
-    /// The window that we advertised last, bytes.
+    /// The window that the other end advertised last, bytes.
     window: u32,
     /// The number after all text seen of it.
     nxt: Option<SeqNumber>,
@@ -19,62 +19,69 @@ pub(super) struct PeerQueue {
     empty_at: Option<SeqNumber>,
     /// It sent something again: its congestion window may be a segment.
     repeats: bool,
-    /// The number after all that we have sent.
-    our_nxt: Option<SeqNumber>,
-    /// Segments of ours that it has not acknowledged: the number after each, and what each said.
+    /// The number after all that the other end has sent.
+    other_nxt: Option<SeqNumber>,
+    /// Segments of the other end that it has not acknowledged: the number after each, and what each
+    /// said.
     unheard: Vec<(SeqNumber, SeqNumber)>,
-    /// The newest acknowledgment of ours that has certainly reached it.
+    /// The newest acknowledgment of the other end that has certainly reached it.
     heard: SeqNumber,
 }
 
-/// One for each segment that we may have under way.
+/// One for each segment that may be under way.
 const MOST_UNHEARD: usize = 1024;
 
-impl PeerQueue {
-    /// A peer that sends at most `mss` bytes of text in a segment, from `start`, to our `window`.
-    pub(super) fn new(mss: u32, window: u32, start: SeqNumber) -> PeerQueue {
-        PeerQueue {
+impl Queue {
+    /// Of an end that sends at most `mss` bytes of text in a segment, from `start`, to a `window`.
+    pub(super) fn new(mss: u32, window: u32, start: SeqNumber) -> Queue {
+        Queue {
             mss: mss.max(1),
             window,
             nxt: None,
             empty_at: None,
             repeats: false,
-            our_nxt: None,
+            other_nxt: None,
             unheard: Vec::new(),
             heard: start,
         }
     }
 
-    /// We advertise another window.
+    /// The other end advertises another window.
     pub(super) fn offer(&mut self, window: u32) {
         self.window = window;
     }
 
-    /// A segment of ours. That it arrived shows only if it occupies numbers: the peer acknowledges
-    /// those.
-    pub(super) fn we_send(&mut self, segment: &Segment) {
+    /// A segment of the other end. That it arrived shows only if it occupies numbers: those are
+    /// acknowledged.
+    pub(super) fn other_sends(&mut self, segment: &Segment) {
         let end = segment.seq + segment.seq_len();
         // Of one that is sent again, either may be the one that arrived.
-        let is_new = self.our_nxt.is_none_or(|nxt| nxt.lt(end));
+        let is_new = self.other_nxt.is_none_or(|nxt| nxt.lt(end));
         if !is_new || segment.seq_len() == 0 || segment.flags.rst() {
             return;
         }
-        self.our_nxt = Some(end);
+        self.other_nxt = Some(end);
         if segment.flags.ack() && self.unheard.len() < MOST_UNHEARD {
             self.unheard.push((end, segment.ack));
         }
     }
 
+    /// What the next segment of the end says: whether its text left as soon as it was written, and
+    /// whether the end may have closed when it sent it without a FIN.
+    pub(super) fn judge(&mut self, segment: &Segment, gap: bool) -> (bool, bool) {
+        let at_once = self.begins_with(segment, gap);
+        (at_once, self.fin_may_wait(segment, at_once))
+    }
+
     /// Whether the text of this segment left as soon as it was written, if it is no repeat: nothing
-    /// waited when the peer sent what came last, and nothing of it is missing.
-    pub(super) fn begins_with(&self, segment: &Segment, gap: bool) -> bool {
+    /// waited when what came last was sent, and nothing of it is missing.
+    fn begins_with(&self, segment: &Segment, gap: bool) -> bool {
         let is_next = self.nxt.map_or(!gap, |nxt| segment.text_seq() == nxt);
         !segment.payload.is_empty() && is_next && !self.text_may_wait()
     }
 
-    /// Whether the peer may have closed when it sent this segment without a FIN. Not so where its
-    /// text left `at_once`, as it was written.
-    pub(super) fn fin_may_wait(&mut self, segment: &Segment, at_once: bool) -> bool {
+    /// Not so where its text left `at_once`, as it was written.
+    fn fin_may_wait(&mut self, segment: &Segment, at_once: bool) -> bool {
         self.hear(segment);
         let len = segment.payload.len() as u32;
         let end = segment.text_seq() + len;
@@ -95,14 +102,14 @@ impl PeerQueue {
         !is_last
     }
 
-    /// What any peer sends in one segment: it may cut its text to half the window that we advertise
-    /// (so does Linux).
+    /// What any end sends in one segment: it may cut its text to half the window of the other (so
+    /// does Linux).
     fn room(&self) -> u32 {
         self.mss.min(self.window / 2)
     }
 
     /// Text under way may fill the congestion window, which is a full segment at least, or so much
-    /// of ours that the rest is not worth sending (RFC 9293 3.8.6.2.1).
+    /// of the advertised one that the rest is not worth sending (RFC 9293 3.8.6.2.1).
     fn text_may_wait(&self) -> bool {
         if self.window == 0 {
             return true;
@@ -113,7 +120,7 @@ impl PeerQueue {
         in_flight > 0 && (self.repeats || !fits)
     }
 
-    /// The newest acknowledgment of ours that has certainly reached the peer.
+    /// The newest acknowledgment of the other end that has certainly reached this one.
     pub(super) fn heard(&self) -> SeqNumber {
         self.heard
     }
@@ -140,16 +147,19 @@ mod tests {
         shorthand::read(text, SeqNumber(0), SeqNumber(0))
     }
 
-    fn queue_after(texts: &[&str]) -> (PeerQueue, bool) {
-        let mut queue = PeerQueue::new(100, 65_535, SeqNumber(1));
+    fn queue_after(texts: &[&str]) -> (Queue, bool) {
+        queue_of(100, 65_535, texts)
+    }
+
+    /// With segments of up to `mss` bytes, to such a window. `> ` is the other end.
+    fn queue_of(mss: u32, window: u32, texts: &[&str]) -> (Queue, bool) {
+        let mut queue = Queue::new(mss, window, SeqNumber(1));
         let mut may_wait = false;
         for text in texts {
             match text.split_once(' ') {
-                Some((">", ours)) => queue.we_send(&read(ours)),
+                Some((">", ours)) => queue.other_sends(&read(ours)),
                 Some((_, theirs)) => {
-                    let segment = read(theirs);
-                    let at_once = queue.begins_with(&segment, false);
-                    may_wait = queue.fin_may_wait(&segment, at_once);
+                    (_, may_wait) = queue.judge(&read(theirs), false);
                 }
                 None => panic!("{text}"),
             }
@@ -215,36 +225,33 @@ mod tests {
 
     /// With segments of up to 1460 bytes, to a window of so much.
     fn last_may_hold_a_fin_back(window: u32, texts: &[&str]) -> bool {
-        let mut queue = PeerQueue::new(1460, window, SeqNumber(1));
-        let mut waits = false;
-        for text in texts {
-            let segment = read(text);
-            let at_once = queue.begins_with(&segment, false);
-            waits = queue.fin_may_wait(&segment, at_once);
-        }
-        waits
+        queue_of(1460, window, texts).1
     }
 
     #[test]
     fn half_our_window_may_be_a_full_segment() {
-        assert!(last_may_hold_a_fin_back(1000, &["P. 1:501 ack 1"]));
-        assert!(!last_may_hold_a_fin_back(1000, &["P. 1:500 ack 1"]));
+        assert!(last_may_hold_a_fin_back(1000, &["< P. 1:501 ack 1"]));
+        assert!(!last_may_hold_a_fin_back(1000, &["< P. 1:500 ack 1"]));
     }
 
     #[test]
     fn psh_behind_text_under_way_ends_nothing() {
-        let burst = [". 1:1461 ack 1", "P. 1461:1561 ack 1"];
+        let burst = ["< . 1:1461 ack 1", "< P. 1461:1561 ack 1"];
         assert!(last_may_hold_a_fin_back(65_535, &burst));
-        let records = ["P. 1:701 ack 1", "P. 701:1401 ack 1"];
+        let records = ["< P. 1:701 ack 1", "< P. 701:1401 ack 1"];
         assert!(!last_may_hold_a_fin_back(65_535, &records));
-        let many = [&records[..], &["P. 1401:2101 ack 1", "P. 2101:2801 ack 1"]].concat();
+        let many = [
+            &records[..],
+            &["< P. 1401:2101 ack 1", "< P. 2101:2801 ack 1"],
+        ]
+        .concat();
         assert!(last_may_hold_a_fin_back(65_535, &many));
     }
 
     #[test]
     fn a_closed_window_holds_everything_back() {
-        assert!(last_may_hold_a_fin_back(0, &[". 1 ack 1"]));
-        assert!(!last_may_hold_a_fin_back(1, &[". 1 ack 1"]));
+        assert!(last_may_hold_a_fin_back(0, &["< . 1 ack 1"]));
+        assert!(!last_may_hold_a_fin_back(1, &["< . 1 ack 1"]));
     }
 
     #[test]

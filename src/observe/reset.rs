@@ -1,4 +1,4 @@
-//! A RST of the peer: is it taken, and is it the peer's?
+//! A RST: is it taken, and does it come from where it says?
 
 use crate::exchange::{AnomalyKind, End};
 use crate::tcp::window::{RstJudgement, judge_rst};
@@ -9,16 +9,17 @@ use super::Observer;
 use super::ends::Arrival;
 
 impl Observer {
-    pub(super) fn peer_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) {
-        let Some(rcv_nxt) = self.rcv_nxt() else {
+    pub(super) fn reset(&mut self, t_ns: i64, from: End, ttl: u8, segment: &Segment) {
+        let other = from.other();
+        let Some(rcv_nxt) = self.rcv_nxt(from) else {
             return;
         };
-        let judgement = judge_rst(rcv_nxt, self.our_window, segment.seq);
-        let taken = if self.ends.local_state() == State::SynSent.into() {
+        let judgement = judge_rst(rcv_nxt, self.window_for(from), segment.seq);
+        let taken = if self.ends.states(other) == State::SynSent.into() {
             // RFC 9293 3.10.7.3, second: by its acknowledgment.
-            segment.flags.ack() && self.acks_what_we_sent(segment)
+            segment.flags.ack() && self.acks_what_was_sent(from, segment)
         } else {
-            // RFC 9293 3.10.7.4, second: by the number that we expect, nothing else.
+            // RFC 9293 3.10.7.4, second: by the number that is expected, nothing else.
             judgement == RstJudgement::Reset
         };
         if !taken && judgement != RstJudgement::Reset {
@@ -27,67 +28,66 @@ impl Observer {
                 segment.seq
             );
             self.anomaly(AnomalyKind::RstIgnored, t_ns, text);
-            let claims = self.ends.peer_may_have_reset();
+            let claims = self.ends.may_have_reset(from);
             return self.claims(t_ns, claims);
         }
         if !taken {
             self.reset_waits = Some(segment.clone());
         }
-        let suspect = self.suspect_reset(t_ns, ttl, segment);
+        let suspect = self.suspect_reset(t_ns, from, ttl, segment);
         let over = StateSet::from([State::TimeWait, State::Closed]);
-        self.close.peer_reset |= self.ends.local_state().intersection(over).is_empty();
+        if self.ends.states(other).iter().any(|it| !over.contains(it)) {
+            self.close.reset(from, self.ends.states(from));
+        }
         let arrival = Arrival {
             acceptable: taken,
             gap: false,
             fin: None,
         };
         let claims = if suspect {
-            self.ends.other_may_have_reset(segment, arrival)
+            self.ends.other_may_have_reset(from, segment, arrival)
         } else {
-            self.ends.peer_sends(t_ns, segment, arrival)
+            self.ends.sends(from, t_ns, segment, arrival)
         };
         self.claims(t_ns, claims);
     }
 
     /// The ACK of the SYN-ACK leaves. A RST that had come on the heels of that has its turn now.
     pub(super) fn take_waiting_reset(&mut self, t_ns: i64) {
-        let opened = self.ends.local_state() == State::Established.into();
+        let opened = self.ends.states(End::Local) == State::Established.into();
         if let Some(rst) = self.reset_waits.take_if(|_| opened) {
-            let claim = self.ends.local_takes_reset(&rst);
-            self.claims(t_ns, claim.into_iter().collect());
+            let claims = self.ends.takes_reset(End::Peer, &rst);
+            self.claims(t_ns, claims);
         }
     }
 
-    /// Whether the RST seems to come from elsewhere than the SYN-ACK.
-    fn suspect_reset(&mut self, t_ns: i64, ttl: u8, segment: &Segment) -> bool {
-        let Some(usual) = self.exchange.peer.as_ref().map(|peer| peer.ttl) else {
+    /// Whether the RST seems to come from elsewhere than the first segment of that end.
+    fn suspect_reset(&mut self, t_ns: i64, from: End, ttl: u8, segment: &Segment) -> bool {
+        let Some(usual) = self.sides[from].ttl else {
             return false;
         };
         let mut suspect = ttl != usual;
         if suspect {
+            let first = match from {
+                End::Local => "SYN",
+                End::Peer => "SYN-ACK",
+            };
             let text = format!(
-                "the RST came with TTL {ttl} while the peer answers with {usual}: something on the path may have sent it"
+                "the RST came with TTL {ttl}, the {first} with {usual}: something on the path may have sent it"
             );
             self.anomaly(AnomalyKind::RstTtl, t_ns, text);
         }
-        let newest = self
-            .exchange
-            .segments
-            .iter()
-            .rev()
-            .find(|s| s.from == End::Local);
-        let answers_newest = newest.is_some_and(|ours| {
-            let ours = &ours.segment;
-            segment.flags.ack() && ours.flags.fin() && ours.seq.lt(segment.ack)
+        let newest = self.sides[from.other()].newest;
+        let answered = newest.filter(|newest| {
+            segment.flags.ack() && newest.flags.fin() && newest.seq.lt(segment.ack)
         });
-        if let (true, Some(ours), Some(rtt_ns)) =
-            (answers_newest, newest, self.exchange.handshake.rtt_ns)
-        {
-            let after_ns = t_ns.saturating_sub(ours.t_ns).unsigned_abs();
+        let round_trip = self.exchange.handshake.rtt_ns.filter(|_| from == End::Peer);
+        if let Some((newest, rtt_ns)) = answered.zip(round_trip) {
+            let after_ns = t_ns.saturating_sub(newest.t_ns).unsigned_abs();
             if after_ns < rtt_ns / 2 {
                 suspect = true;
                 let text = format!(
-                    "the RST answers our FIN after {:.3} ms, sooner than the peer's {:.3} ms round trip allows",
+                    "the RST answers the FIN after {:.3} ms, sooner than the round trip of {:.3} ms allows",
                     after_ns as f64 / 1e6,
                     rtt_ns as f64 / 1e6
                 );

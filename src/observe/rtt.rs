@@ -1,14 +1,16 @@
-//! The handshake's round trip, between kernel stamps.
+//! The handshake's round trip and its parts, between stamps.
 
 use crate::wire::Segment;
 
-/// Every SYN we sent, to find the one that an answer answers.
+/// Every SYN that was sent, to find the one that an answer answers, and the SYN-ACK.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SynRtt {
+pub(super) struct HandshakeRtt {
     sent: Vec<(i64, Option<u32>)>,
+    /// When the SYN-ACK came.
+    syn_ack: Option<i64>,
 }
 
-impl SynRtt {
+impl HandshakeRtt {
     /// A SYN left.
     pub(super) fn syn(&mut self, t_ns: i64, segment: &Segment) {
         self.sent
@@ -40,6 +42,22 @@ impl SynRtt {
         }
         u64::try_from(t_ns - newest).ok()
     }
+
+    /// The SYN-ACK came.
+    pub(super) fn syn_ack(&mut self, t_ns: i64) {
+        self.syn_ack = Some(t_ns);
+    }
+
+    /// It came again: which of them the ACK answers is ambiguous (RFC 6298 3, Karn).
+    pub(super) fn syn_ack_again(&mut self) {
+        self.syn_ack = None;
+    }
+
+    /// The first acknowledgment of the SYN-ACK: how long after it.
+    pub(super) fn acknowledged(&mut self, t_ns: i64) -> Option<u64> {
+        let came = self.syn_ack.take()?;
+        u64::try_from(t_ns - came).ok()
+    }
 }
 
 #[cfg(test)]
@@ -57,14 +75,14 @@ mod tests {
 
     #[test]
     fn one_syn_needs_no_timestamp() {
-        let mut rtt = SynRtt::default();
+        let mut rtt = HandshakeRtt::default();
         rtt.syn(10, &Segment::default());
         assert_eq!(rtt.answered(35, &Segment::default()), Some(25));
     }
 
     #[test]
     fn a_repeated_syn_without_timestamps_is_ambiguous() {
-        let mut rtt = SynRtt::default();
+        let mut rtt = HandshakeRtt::default();
         rtt.syn(0, &Segment::default());
         rtt.syn(1000, &Segment::default());
         assert_eq!(rtt.answered(1030, &Segment::default()), None);
@@ -72,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_echo_of_the_newest_syn_tells_that_it_was_answered() {
-        let mut rtt = SynRtt::default();
+        let mut rtt = HandshakeRtt::default();
         rtt.syn(0, &stamped(5, 0));
         rtt.syn(1000, &stamped(6, 0));
         assert_eq!(rtt.answered(1030, &stamped(900, 6)), Some(30));

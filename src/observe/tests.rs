@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{MOST_CONTROLS, MOST_OF_A_KIND, MOST_SEGMENTS, Observer, Subject};
+use super::{MOST_CONTROLS, MOST_OF_A_KIND, MOST_SEGMENTS, Observer, Subject, Vantage};
 use crate::clock::{Stamp, Time};
 use crate::exchange::{Basis, Checksum, End, Exchange, Flow, News, Outcome, Since, Verdict};
 use crate::link::{Direction, Frame};
@@ -23,7 +23,7 @@ const IRS: SeqNumber = SeqNumber(7);
 /// else each comes 10 ms after the last. Our SYN is 0, the peer's is 0. What the frames tell one by
 /// one must be what they tell in the end.
 fn observed(frames: &[&str]) -> Exchange {
-    let mut observer = Observer::new();
+    let mut observer = Observer::new(Vantage::Ours);
     let mut told = News::default();
     let mut now = 0;
     for frame in frames {
@@ -179,7 +179,7 @@ fn frames_and_the_anomalies_they_cause() {
 
 #[test]
 fn a_segment_that_cannot_be_read_is_told() {
-    let mut observer = Observer::new();
+    let mut observer = Observer::new(Vantage::Ours);
     let syn = shorthand::read("S 0", ISS, IRS);
     observer.observe(Stamp(0), &subject(End::Local, syn));
     let mut torn = shorthand::read("S. 0 ack 1", IRS, ISS);
@@ -203,7 +203,7 @@ fn a_segment_that_cannot_be_read_is_told() {
 
 #[test]
 fn a_reset_with_another_ttl_is_told_and_shows_nothing_of_the_peer() {
-    let mut observer = Observer::new();
+    let mut observer = Observer::new(Vantage::Ours);
     for (at, (from, text, ttl)) in [
         (End::Local, "S 0", 64),
         (End::Peer, "S. 0 ack 1", 64),
@@ -268,7 +268,7 @@ fn only_icmp_that_quotes_our_syn_decides() {
         (ISS, &[][..], Verdict::Filtered),
         (ISS + 1, &["icmp-ignored"][..], Verdict::Filtered),
     ] {
-        let mut observer = Observer::new();
+        let mut observer = Observer::new(Vantage::Ours);
         let syn = shorthand::read("S 0", ISS, IRS);
         observer.observe(Stamp(0), &subject(End::Local, syn));
         observer.observe(Stamp(1), &icmp(seq));
@@ -285,7 +285,7 @@ fn a_redirect_on_the_way_leaves_the_verdict_to_the_answer() {
     if let Subject::Icmp { message, .. } = &mut redirect {
         (message.icmp_type, message.code) = (5, 1);
     }
-    let mut observer = Observer::new();
+    let mut observer = Observer::new(Vantage::Ours);
     let syn = shorthand::read("S 0", ISS, IRS);
     let syn_ack = shorthand::read("S. 0 ack 1", IRS, ISS);
     observer.observe(Stamp(0), &subject(End::Local, syn));
@@ -497,7 +497,7 @@ impl Watched {
         connection.open(Time(0));
         let mut watched = Watched {
             connection,
-            observer: Observer::new(),
+            observer: Observer::new(Vantage::Ours),
             now: Time(0),
         };
         watched.look();
@@ -537,7 +537,7 @@ impl Watched {
         let state = self.connection.state();
         let over = self.observer.exchange.verdict == Some(Verdict::Closed);
         // After a RST in SYN-RECEIVED LISTEN is thought of too.
-        let known = self.observer.ends.local_state();
+        let known = self.observer.ends.states(End::Local);
         assert!(over || known.contains(state), "{state} is not in {known:?}");
         assert!(known.only().is_some() || state == State::Closed);
     }
@@ -548,7 +548,7 @@ proptest! {
 
     #[test]
     fn any_frames_give_a_report_that_is_sound_in_itself(subjects in vec(any_subject(), 0..60)) {
-        let mut observer = Observer::new();
+        let mut observer = Observer::new(Vantage::Ours);
         for (at, subject) in subjects.iter().enumerate() {
             observer.observe(Stamp(at as u64 * 30_000_000), subject);
         }
@@ -557,7 +557,7 @@ proptest! {
 
     #[test]
     fn any_frames_after_a_handshake_do_too(subjects in vec(any_subject(), 0..60)) {
-        let mut observer = Observer::new();
+        let mut observer = Observer::new(Vantage::Ours);
         for (at, text) in ["S 0", "S. 0 ack 1", ". 1 ack 1"].into_iter().enumerate() {
             let subject = match at {
                 1 => subject(End::Peer, shorthand::read(text, IRS, ISS)),

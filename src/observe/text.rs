@@ -8,11 +8,11 @@ use super::Observer;
 impl Observer {
     /// Before the numbers of the segment are noted.
     pub(super) fn our_text_leaves(&mut self, t_ns: i64, segment: &Segment) {
-        let local = &self.ends.local;
+        let local = self.ends.known(End::Local);
         let Some(nxt) = local.fin.or(local.nxt) else {
             return;
         };
-        let len = segment.payload.len() as u64;
+        let len = u64::from(segment.text_len());
         if len == 0 {
             return;
         }
@@ -22,21 +22,26 @@ impl Observer {
         };
         self.exchange.data.sent = sent.max(from + len);
         if from < sent {
-            // As the ladder counts: the SYN is number 0.
-            let text = format!("data of ours (seq {} len {len}) was sent again", from + 1);
-            self.anomaly(AnomalyKind::DataRetransmitted, t_ns, text);
+            self.note_repeated(t_ns, End::Local, from as i64, len as u32);
         } else {
-            self.note_probe(t_ns, segment);
+            self.close.text(End::Local);
+            self.note_probe(t_ns, End::Local, segment);
         }
     }
 
-    /// Returns the number of the peer's FIN when it is taken with this segment: nothing before it
+    /// Returns the number of the sender's FIN when it is taken with this segment: nothing before it
     /// is missing any more.
-    pub(super) fn take_text(&mut self, t_ns: i64, segment: &Segment) -> Option<SeqNumber> {
-        let text = self.received.as_mut()?;
-        let (seq, len) = (segment.text_seq(), segment.payload.len() as u32);
+    pub(super) fn take_text(
+        &mut self,
+        t_ns: i64,
+        from: End,
+        segment: &Segment,
+    ) -> Option<SeqNumber> {
+        let window = self.window_for(from);
+        let text = self.sides[from].text.as_mut()?;
+        let (seq, len) = (segment.text_seq(), segment.text_len());
         let before = text.clone();
-        let fresh = text.take(seq, len, segment.flags.fin(), self.our_window);
+        let fresh = text.take(seq, len, segment.flags.fin(), window);
         let fin = text.fin_is_next().then(|| text.nxt());
         if fin.is_some() {
             text.take_fin();
@@ -44,28 +49,50 @@ impl Observer {
         if len == 0 {
             return fin;
         }
-        let received = i64::try_from(self.exchange.data.received).unwrap_or(i64::MAX);
-        let from = received.saturating_add(seq.diff(before.nxt()).into());
-        let beyond = (seq + len).diff(before.nxt() + self.our_window).max(0);
+        let arrived = i64::try_from(self.sides[from].arrived).unwrap_or(i64::MAX);
+        let start = arrived.saturating_add(seq.diff(before.nxt()).into());
+        let beyond = (seq + len).diff(before.nxt() + window).max(0);
+        let is_known = self.sides[from].text.as_ref() == Some(&before);
         if before.is_closed() {
             self.note_text_after_fin(t_ns, (seq + len).diff(before.nxt()).max(0));
-        } else if beyond > 0 {
-            self.note_beyond_window(t_ns, beyond);
-        } else if self.received.as_ref() == Some(&before) {
-            let text = format!("data of the peer (seq {} len {len}) came again", from + 1);
-            self.anomaly(AnomalyKind::DataRepeated, t_ns, text);
+            return fin;
+        }
+        if beyond > 0 {
+            self.note_beyond_window(t_ns, from, beyond);
+        } else if is_known {
+            self.note_repeated(t_ns, from, start, len);
         } else if fresh == 0 {
             let text = format!(
-                "data of the peer (seq {} len {len}) came before what it follows",
-                from + 1
+                "data (seq {} len {len}) came before what it follows",
+                start + 1
             );
             self.anomaly(AnomalyKind::OutOfOrder, t_ns, text);
         }
-        if !before.is_closed() {
-            self.keep_preview(received, from, &segment.payload);
-            self.count_received(t_ns, fresh);
+        if !is_known {
+            self.close.text(from);
         }
+        match from {
+            End::Peer => self.keep_preview(arrived, start, &segment.payload),
+            End::Local => {
+                let end = u64::try_from(start + i64::from(len)).unwrap_or_default();
+                let data = &mut self.exchange.data;
+                data.sent = data.sent.max(end);
+            }
+        }
+        self.count_arrived(t_ns, from, fresh);
         fin
+    }
+
+    /// Text that starts `start` bytes after the first was sent already.
+    fn note_repeated(&mut self, t_ns: i64, from: End, start: i64, len: u32) {
+        self.exchange.retransmitted.data += 1;
+        let (kind, words) = match from {
+            End::Local => (AnomalyKind::DataRetransmitted, "was sent"),
+            End::Peer => (AnomalyKind::DataRepeated, "came"),
+        };
+        // As the ladder counts: the SYN is number 0.
+        let text = format!("data (seq {} len {len}) {words} again", start + 1);
+        self.anomaly(kind, t_ns, text);
     }
 
     /// The bytes that stand at `from` and later; those before `received` are known.
@@ -79,42 +106,19 @@ impl Observer {
         }
     }
 
-    fn count_received(&mut self, t_ns: i64, fresh: u32) {
-        if fresh == 0 {
+    /// So many bytes more of the text of `from` have arrived in order.
+    pub(super) fn count_arrived(&mut self, t_ns: i64, from: End, fresh: u32) {
+        self.sides[from].arrived += u64::from(fresh);
+        if fresh == 0 || from == End::Local {
             return;
         }
+        let received = self.sides[from].arrived;
         let data = &mut self.exchange.data;
         data.first_byte_ns.get_or_insert(t_ns);
-        data.received += u64::from(fresh);
+        data.received = received;
         if data.preview.len() < PREVIEW {
-            let len = usize::try_from(data.received).map_or(PREVIEW, |len| len.min(PREVIEW));
+            let len = usize::try_from(received).map_or(PREVIEW, |len| len.min(PREVIEW));
             data.preview = self.preview[..len].to_vec();
-        }
-    }
-
-    /// Text beyond the peer's window asks whether it has opened (RFC 9293 3.8.6.1).
-    fn note_probe(&mut self, t_ns: i64, segment: &Segment) {
-        let end = segment.text_seq() + segment.payload.len() as u32;
-        if let Some(edge) = self.peer_edge().filter(|edge| edge.lt(end)) {
-            let room = edge.diff(segment.text_seq()).max(0);
-            let text = format!("the peer's window has room for {room} bytes: it was probed");
-            self.anomaly(AnomalyKind::ZeroWindow, t_ns, text);
-        }
-    }
-
-    /// The first number that does not fit the window that the peer advertised last.
-    fn peer_edge(&self) -> Option<SeqNumber> {
-        self.last_window.map(|last| last.edge)
-    }
-
-    /// How far the window of a segment is shifted (RFC 7323 2.2: never that of a SYN).
-    pub(super) fn window_shift(&self, from: End, segment: &Segment) -> u8 {
-        match self.negotiated {
-            Some(agreed) if !segment.flags.syn() => match from {
-                End::Local => agreed.opener.window_shift,
-                End::Peer => agreed.answerer.window_shift,
-            },
-            _ => 0,
         }
     }
 }

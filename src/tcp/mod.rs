@@ -20,7 +20,7 @@ pub mod window;
 
 pub use connection::{Config, Connection, Event, Transmit};
 pub use icmp::{IcmpJudgement, judge_icmp};
-pub(crate) use negotiated::accepts_ecn;
-pub use negotiated::{Negotiated, Side};
+pub use negotiated::{MAX_SHIFT, Negotiated, Side};
+pub(crate) use negotiated::{accepts_ecn, offers_ecn};
 pub use state::{State, StateSet};
 pub use timer::Schedule;

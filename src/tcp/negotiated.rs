@@ -26,8 +26,8 @@ pub struct Negotiated {
     pub ecn: bool,
 }
 
-/// RFC 7323 2.3: a larger shift counts as 14.
-const MAX_SHIFT: u8 = 14;
+/// The largest shift of a window: a larger one counts as this (RFC 7323 2.3).
+pub const MAX_SHIFT: u8 = 14;
 
 /// RFC 9293 3.7.1, MUST-15.
 const DEFAULT_MSS: u16 = 536;
@@ -62,7 +62,7 @@ impl Negotiated {
 }
 
 /// RFC 3168 6.1.1: an ECN-setup SYN.
-fn offers_ecn(syn: &Segment) -> bool {
+pub(crate) fn offers_ecn(syn: &Segment) -> bool {
     syn.flags.contains(Flags::ECE | Flags::CWR)
 }
 

@@ -55,6 +55,18 @@ impl Reassembly {
         self.nxt.diff(before).unsigned_abs()
     }
 
+    /// Everything before `nxt` has arrived, but for a FIN, which [`Reassembly::take_fin`] passes.
+    /// Returns how many bytes of it had not been taken.
+    pub fn skip_to(&mut self, nxt: SeqNumber) -> u32 {
+        let to = self.fin.map_or(nxt, |fin| earlier(fin, nxt));
+        if self.closed || to.le(self.nxt) {
+            return 0;
+        }
+        let before = self.nxt;
+        self.add((self.nxt, to));
+        self.nxt.diff(before).unsigned_abs()
+    }
+
     /// Whether nothing is missing before the peer's FIN, which is not taken yet.
     pub fn fin_is_next(&self) -> bool {
         !self.closed && self.fin == Some(self.nxt)

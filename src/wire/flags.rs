@@ -70,6 +70,12 @@ impl Flags {
         self.contains(Flags::RST)
     }
 
+    /// SYN, FIN or RST is set: it opens or ends something.
+    #[must_use]
+    pub const fn is_control(self) -> bool {
+        self.syn() || self.fin() || self.rst()
+    }
+
     /// PSH is set.
     #[must_use]
     pub const fn psh(self) -> bool {

@@ -113,11 +113,17 @@ impl Segment {
         Self::MIN_HEADER + options.min(Options::MAX_LEN)
     }
 
+    /// Bytes of its data.
+    #[must_use]
+    pub fn text_len(&self) -> u32 {
+        u32::try_from(self.payload.len()).unwrap_or(u32::MAX)
+    }
+
     /// SEG.LEN: the sequence numbers it occupies, SYN and FIN counted (RFC 9293 3.4).
     #[must_use]
     pub fn seq_len(&self) -> u32 {
-        let data = u32::try_from(self.payload.len()).unwrap_or(u32::MAX);
-        data.wrapping_add(u32::from(self.flags.syn()) + u32::from(self.flags.fin()))
+        self.text_len()
+            .wrapping_add(u32::from(self.flags.syn()) + u32::from(self.flags.fin()))
     }
 
     /// The number of its first byte of data, or of its FIN where there is no data: SEG.SEQ, after

@@ -50,11 +50,7 @@ fn telling(exchange: &Exchange) -> Vec<bool> {
     let news = news(exchange);
     let tells = |(index, record): (usize, &SegmentRecord)| {
         let flags = record.segment.flags;
-        flags.syn()
-            || flags.fin()
-            || flags.rst()
-            || news.contains(&index)
-            || noted.contains(&record.t_ns)
+        flags.is_control() || news.contains(&index) || noted.contains(&record.t_ns)
     };
     exchange.segments.iter().enumerate().map(tells).collect()
 }
