@@ -33,9 +33,12 @@ impl Sub for Time {
 pub struct Stamp(pub u64);
 
 impl Stamp {
-    /// Nanoseconds from `earlier` to `self`, negative when `self` came first.
+    /// Nanoseconds from `earlier` to `self`, negative when `self` came first. A capture may claim
+    /// any stamps; they lie no further apart than lets two such differences be subtracted.
     pub fn since(self, earlier: Stamp) -> i64 {
-        self.0.wrapping_sub(earlier.0) as i64
+        const FURTHEST: i128 = i64::MAX as i128 / 2;
+        let apart = i128::from(self.0) - i128::from(earlier.0);
+        apart.clamp(-FURTHEST, FURTHEST) as i64
     }
 }
 

@@ -1,11 +1,10 @@
 //! Captures as others write them: every format, link type and tunnel, held against tshark.
 
+mod tshark;
 mod written;
 
-use std::io::Write;
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::{fs, thread};
 
 use tcpshake::capture::link::{LinkType, network};
 use tcpshake::capture::tunnel::innermost;
@@ -14,6 +13,7 @@ use tcpshake::clock::Stamp;
 use tcpshake::link::Direction;
 use tcpshake::wire::Packet;
 
+use tshark::Saved;
 use written::frames::{COOKED, ether_type, ethernet, framed, outer_v4, v4, v6, ways};
 use written::{Extra, MICROSECONDS, NANOSECONDS, ORDERS, Order, Pcap, Pcapng};
 
@@ -338,23 +338,8 @@ fn our_story(capture: &[u8]) -> Vec<String> {
     story
 }
 
-/// The same of tshark, whose last occurrence of a field is the innermost.
+/// The same of tshark.
 fn story_of_tshark(capture: &[u8]) -> Vec<String> {
-    let mut command = Command::new("tshark");
-    command.args([
-        "-n",
-        "-r",
-        "-",
-        "-Y",
-        "tcp",
-        "-T",
-        "fields",
-        "-E",
-        "occurrence=l",
-    ]);
-    // Assigned to another protocol, and what Linux takes for VXLAN.
-    command.args(["-d", "udp.port==8472,vxlan"]);
-    command.args(["-o", "ipv6.tso_support:TRUE"]);
     let fields = [
         "frame.number",
         "frame.time_epoch",
@@ -366,21 +351,8 @@ fn story_of_tshark(capture: &[u8]) -> Vec<String> {
         "tcp.seq_raw",
         "tcp.len",
     ];
-    command.args(fields.iter().flat_map(|field| ["-e", field]));
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut tshark = command.spawn().expect("tshark (see tests/run)");
-    let mut stdin = tshark.stdin.take().expect("its standard input");
-    let output = thread::scope(|scope| {
-        scope.spawn(move || stdin.write_all(capture).expect("a tshark that reads"));
-        tshark.wait_with_output().expect("the end of tshark")
-    });
-    let messages = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{messages}");
-    let lines = String::from_utf8_lossy(&output.stdout);
-    lines.lines().map(|line| line.replace('\t', " ")).collect()
+    let rows = Saved::new(capture).rows(&fields).into_iter();
+    rows.map(|row| row.join(" ")).collect()
 }
 
 fn assert_same_story(capture: &[u8], segments: usize) {

@@ -204,15 +204,15 @@ impl Options {
         bytes
     }
 
-    /// The bytes as they stand in a header: whole words, at most [`Options::MAX_LEN`].
-    pub(super) fn header_bytes(&self) -> Vec<u8> {
-        let mut bytes = if self.len().is_multiple_of(4) {
-            self.emit()
+    /// Appends the bytes as they stand in a header: whole words, at most [`Options::MAX_LEN`].
+    pub(super) fn emit_to_header(&self, header: &mut Vec<u8>) {
+        let start = header.len();
+        if self.len().is_multiple_of(4) {
+            self.0.iter().for_each(|option| option.emit_to(header));
         } else {
-            self.clone().padded().emit()
-        };
-        bytes.truncate(Self::MAX_LEN);
-        bytes
+            header.extend(self.clone().padded().emit());
+        }
+        header.truncate(start + Self::MAX_LEN);
     }
 
     /// Length on the wire in bytes, without padding.

@@ -83,10 +83,11 @@ impl Segment {
     /// another length are padded as [`Options::padded`] does, longer ones are cut.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        let options = self.options.header_bytes();
-        let header_len = Self::MIN_HEADER + options.len();
+        let mut bytes = Vec::with_capacity(self.header_len() + self.payload.len());
+        bytes.resize(Self::MIN_HEADER, 0);
+        self.options.emit_to_header(&mut bytes);
+        let header_len = bytes.len();
         let [reserved, flags] = self.flags.bits().to_be_bytes();
-        let mut bytes = vec![0; Self::MIN_HEADER];
         let mut tcp =
             MutableTcpPacket::new(&mut bytes).expect("the buffer holds the fixed TCP header");
         tcp.set_data_offset(
@@ -101,7 +102,6 @@ impl Segment {
         tcp.set_window(self.window);
         tcp.set_checksum(self.checksum);
         tcp.set_urgent_ptr(self.urgent);
-        bytes.extend_from_slice(&options);
         bytes.extend_from_slice(&self.payload);
         bytes
     }
