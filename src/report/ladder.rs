@@ -180,8 +180,12 @@ impl<W: Write> Ladder<W> {
         if !self.verbose {
             return Ok(());
         }
-        let (own, quote) = fields::icmp(error, Numbers::of(exchange, End::Local));
-        let arrow = self.style.arrow_in();
+        let about = quoted(error, exchange);
+        let (own, quote) = fields::icmp(error, Numbers::of(exchange, about));
+        let arrow = match about {
+            End::Local => self.style.arrow_in(),
+            End::Peer => self.style.arrow_out(),
+        };
         let (time, reason) = (time(error.t_ns), error.message.reason());
         writeln!(self.out, "{time}  {:LOCAL$} {arrow} ICMP {reason}", "")?;
         self.fields(&own, INDENT)?;
@@ -196,10 +200,13 @@ impl<W: Write> Ladder<W> {
         self.lines(lines.flat_map(|it| fields::lines(it, indent, style)))
     }
 
-    /// A sentence that begins with a word in the colour of the verdict.
-    fn verdict(&mut self, verdict: Option<Verdict>, word: &str, rest: &str) -> io::Result<()> {
-        let text = format!("{word}{rest}");
-        let lines = wrap(&text, "");
+    /// A sentence in lines, its first word in the colour of the verdict.
+    fn verdict(
+        &mut self,
+        verdict: Option<Verdict>,
+        word: &str,
+        lines: &[String],
+    ) -> io::Result<()> {
         for (number, line) in lines.iter().enumerate() {
             match line.strip_prefix(word) {
                 Some(rest) if number == 0 => {
@@ -258,7 +265,8 @@ impl<W: Write> Report for Ladder<W> {
         let exchange = &record.exchange;
         self.rungs(exchange, Names::PROBE)?;
         let word = exchange.verdict.map_or("no verdict", Verdict::word);
-        self.verdict(exchange.verdict, word, &sentence(record))?;
+        let told = wrap(&format!("{word}{}", sentence(record)), "");
+        self.verdict(exchange.verdict, word, &told)?;
         if let Some(peer) = &exchange.peer {
             let opened = exchange.handshake.peer_isn.is_some();
             self.lines(wrap(&offer::of_peer(peer, opened), "      "))?;
@@ -323,6 +331,18 @@ fn wrap(text: &str, indent: &str) -> Vec<String> {
     .into_iter()
     .map(|line| line.into_owned())
     .collect()
+}
+
+/// Whose segment an ICMP error is about, and to whom it goes.
+fn quoted(error: &IcmpPacket, exchange: &Exchange) -> End {
+    let mut segments = exchange.segments.iter();
+    let of_peer = segments.find(|it| it.from == End::Peer);
+    let source = of_peer.map(|it| (it.ip.src(), it.segment.src_port));
+    let quote = error.message.quote();
+    match quote.map(|quote| (quote.src, quote.src_port)) {
+        quoted if quoted.is_some() && quoted == source => End::Peer,
+        _ => End::Local,
+    }
 }
 
 /// Milliseconds, right-aligned; fewer decimals where they would not fit, seconds after a day.
