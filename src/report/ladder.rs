@@ -397,10 +397,16 @@ fn short(states: StateSet, width: usize) -> String {
     let hoped = states.contains(State::Listen) && !states.contains(State::Established);
     // Ends cross seldom: whoever may be in CLOSE-WAIT is heading for that.
     let crossed = |state: &State| *state == State::Closing && states.contains(State::CloseWait);
+    // Nor does one close in secret often.
+    let fin_wait = [State::FinWait1, State::FinWait2];
+    let hidden = |state: &State| fin_wait.contains(state) && states.contains(State::Established);
     let heading = if hoped {
         Some(State::Listen)
     } else {
-        states.iter().filter(|state| !crossed(state)).last()
+        let likely = states
+            .iter()
+            .filter(|state| !crossed(state) && !hidden(state));
+        likely.last()
     };
     heading.map_or(String::new(), |state| {
         let name = format!("{} ?", state.name());
