@@ -8,7 +8,6 @@ use super::ip::PROTOCOL_TCP;
 use super::{Flags, Options, SeqNumber, WireError, checksum};
 
 const WHAT: &str = "TCP header";
-const CHECKSUM_WORD: usize = 8;
 
 /// One TCP segment (RFC 9293 3.1). The data offset is not a field: it follows from the options.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -84,13 +83,20 @@ impl Segment {
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
         let options = self.options.header_bytes();
-        let header_len = Self::MIN_HEADER + options.len();
+        let mut bytes = self.fixed_header(self.checksum, options.len()).to_vec();
+        bytes.extend_from_slice(&options);
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+
+    fn fixed_header(&self, checksum: u16, options_len: usize) -> [u8; Self::MIN_HEADER] {
+        let words = (Self::MIN_HEADER + options_len) / 4;
         let [reserved, flags] = self.flags.bits().to_be_bytes();
-        let mut bytes = vec![0; Self::MIN_HEADER];
+        let mut bytes = [0; Self::MIN_HEADER];
         let mut tcp =
             MutableTcpPacket::new(&mut bytes).expect("the buffer holds the fixed TCP header");
         tcp.set_data_offset(
-            u8::try_from(header_len / 4).expect("options are at most 40 bytes, so at most 15"),
+            u8::try_from(words).expect("options are at most 40 bytes, so at most 15"),
         );
         tcp.set_source(self.src_port);
         tcp.set_destination(self.dst_port);
@@ -99,10 +105,8 @@ impl Segment {
         tcp.set_reserved(reserved);
         tcp.set_flags(flags);
         tcp.set_window(self.window);
-        tcp.set_checksum(self.checksum);
+        tcp.set_checksum(checksum);
         tcp.set_urgent_ptr(self.urgent);
-        bytes.extend_from_slice(&options);
-        bytes.extend_from_slice(&self.payload);
         bytes
     }
 
@@ -152,7 +156,10 @@ impl Segment {
     }
 
     fn computed_checksum(&self, src: IpAddr, dst: IpAddr) -> Option<u16> {
-        checksum::transport(&self.emit(), CHECKSUM_WORD, src, dst, PROTOCOL_TCP)
+        let options = self.options.header_bytes();
+        let header = self.fixed_header(0, options.len());
+        let parts = [&header[..], &options, &self.payload];
+        checksum::transport(&parts, src, dst, PROTOCOL_TCP)
     }
 }
 
