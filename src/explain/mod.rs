@@ -139,12 +139,12 @@ impl<'a> Explainer<'a> {
         {
             stream.numbers.take(from, head);
         }
-        let is_over = stream.numbers.is_over();
+        let has_ended = stream.has_ended();
         let pair = sighting.pair();
         if let Some(watched) = &mut stream.watched {
             watched.take(from, sighting);
         }
-        if is_over {
+        if has_ended {
             self.streams.linger(pair);
         }
         if is_new {
