@@ -159,8 +159,10 @@ impl<'a> Explainer<'a> {
             connections: self.streams.opened(),
             shown: self.queue.asked_for(),
         };
+        // One by one: all at once would be much.
         for stream in self.streams.into_rest() {
             report(&mut self.queue, stream);
+            self.queue.advance()?;
         }
         self.queue.end(&totals)?;
         Ok(totals)

@@ -78,7 +78,8 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            followed: 1 << 20,
+            // One takes about 4 KiB.
+            followed: 1 << 18,
             lingering: 1 << 14,
         }
     }
@@ -196,9 +197,11 @@ impl Streams {
         }
     }
 
-    /// Everything that is left.
+    /// Everything that is left, in order.
     pub(super) fn into_rest(self) -> impl Iterator<Item = Stream> {
-        self.followed.into_iter().flatten()
+        let mut rest: Vec<Stream> = self.followed.into_iter().flatten().collect();
+        rest.sort_unstable_by_key(|stream| stream.number);
+        rest.into_iter()
     }
 
     fn make_room(&mut self, at: Stamp, forget: &mut impl FnMut(Stream)) {
