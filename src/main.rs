@@ -1,6 +1,6 @@
 //! The program: arguments in, an exit status out.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -10,9 +10,7 @@ use tcpshake::cli::{
 };
 use tcpshake::net::stamps::Stamping;
 use tcpshake::plan::{Plan, Problem, plan};
-use tcpshake::report::{
-    Connection, Explanation, Json, Ladder, Lines, Report, Series, Style, Totals, printable,
-};
+use tcpshake::report::{Explanation, Json, Ladder, Lines, Report, Series, Style, Table, printable};
 use tcpshake::run::{self, Explained, RunError, Unwritten, run};
 use tcpshake::{demo, exit};
 
@@ -110,8 +108,8 @@ fn demonstrate(output: &OutputArgs, stamping: Option<&Stamping>) -> u8 {
 }
 
 fn explain_file(args: &ExplainArgs) -> u8 {
-    // The formats of a connection take the place of this one.
-    let mut choose = |_several: bool| -> Box<dyn Explanation> { Box::new(Plain(io::stdout())) };
+    let format = args.format.clone();
+    let mut choose = |several| explanation(&format, several);
     let name = args.file.display();
     match run::explain(args, &mut choose) {
         Ok(Explained::Unread(why)) => fail(&format!("{name}: {why}"), exit::CANNOT_PROBE),
@@ -130,31 +128,19 @@ fn explain_file(args: &ExplainArgs) -> u8 {
     }
 }
 
-/// A line a connection, for the time being.
-struct Plain<W>(W);
-
-impl<W: Write> Explanation for Plain<W> {
-    fn connection(&mut self, it: &Connection) -> io::Result<()> {
-        writeln!(
-            self.0,
-            "{} {} {} frames {}-{} packets {}/{} bytes {}/{} complete {} {:?} {:?}",
-            it.stream,
-            it.client,
-            it.server,
-            it.first_frame,
-            it.last_frame,
-            it.packets.client,
-            it.packets.server,
-            it.bytes.client,
-            it.bytes.server,
-            it.completeness,
-            it.exchange.verdict,
-            it.exchange.close.outcome,
-        )
-    }
-
-    fn end(&mut self, totals: &Totals) -> io::Result<()> {
-        writeln!(self.0, "{totals:?}")
+fn explanation(format: &FormatArgs, several: bool) -> Box<dyn Explanation> {
+    let is_terminal = io::stdout().is_terminal();
+    let style = style(format, is_terminal);
+    let out: Box<dyn Write> = if is_terminal {
+        Box::new(io::stdout())
+    } else {
+        Box::new(BufWriter::with_capacity(1 << 16, io::stdout()))
+    };
+    match format {
+        FormatArgs { json: true, .. } => Box::new(Json::new(out, !several || format.verbose)),
+        FormatArgs { verbose: true, .. } => Box::new(Ladder::new(out, style).verbose(true)),
+        FormatArgs { quiet: false, .. } if !several => Box::new(Ladder::new(out, style)),
+        _ => Box::new(Table::new(out, style)),
     }
 }
 

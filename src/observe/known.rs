@@ -105,6 +105,8 @@ pub(super) struct Known {
     begun: Option<SeqNumber>,
     /// Something of it was captured.
     spoke: bool,
+    /// The number after the text that was captured of it.
+    text_end: Option<SeqNumber>,
     /// It sent a RST: all else was sent before.
     has_reset: bool,
     /// A RST that was not taken came when the other end had sent up to here.
@@ -188,15 +190,29 @@ impl Known {
         }
     }
 
-    /// Text that follows what was captured of it shows that there was no FIN before.
+    /// Text that follows what was captured of it shows that there was no FIN before, and so does an
+    /// empty segment that follows its text.
     fn note_beginning(&mut self, t_ns: i64, segment: &Segment) {
-        let follows = self.nxt.is_some_and(|nxt| nxt.le(segment.text_seq()));
-        if self.fin_before && self.spoke && follows && !segment.payload.is_empty() {
+        let follows = if segment.payload.is_empty() {
+            self.text_end == Some(segment.seq)
+        } else {
+            self.spoke && self.nxt.is_some_and(|nxt| nxt.le(segment.text_seq()))
+        };
+        if self.fin_before && follows {
             self.fin_before = false;
             self.open_ns = Some(t_ns);
         }
         self.fin_before &= !segment.flags.fin();
         self.spoke = true;
+        let end = segment.text_seq() + segment.text_len();
+        if !segment.payload.is_empty() && self.text_end.is_none_or(|seen| seen.lt(end)) {
+            self.text_end = Some(end);
+        }
+    }
+
+    /// Whether `ack` may acknowledge a FIN of it from before the capture: beyond all its text.
+    fn fin_before_covered_by(&self, ack: SeqNumber) -> bool {
+        self.fin_before && self.text_end.is_none_or(|end| end.lt(ack))
     }
 
     /// It may have been sent before something already seen, and overtaken or repeated on the way.
@@ -283,7 +299,9 @@ impl Known {
         // In SYN-RECEIVED nothing beyond the SYNs is taken or sent.
         let beyond = |end: &Known, number| end.iss.is_some_and(|iss| (iss + 1).lt(number));
         let beyond_syn = beyond(other, segment.ack) || beyond(self, segment.seq);
-        let fin_arrived = other.fin_before.then_some(CloseWait);
+        let fin_arrived = other
+            .fin_before_covered_by(segment.ack)
+            .then_some(CloseWait);
         let open = if beyond_syn || !segment.payload.is_empty() {
             StateSet::from(Established)
         } else {
@@ -320,7 +338,7 @@ impl Known {
         };
         match () {
             () if flags.ack() && other.fin_covered_by(segment.ack) => after,
-            () if other.fin_before => before.union(after),
+            () if other.fin_before_covered_by(segment.ack) => before.union(after),
             () => before,
         }
     }

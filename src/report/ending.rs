@@ -9,7 +9,7 @@ use super::{Connection, Names, millis};
 /// The word that the sentence begins with.
 pub(super) fn opening(exchange: &Exchange) -> &'static str {
     match exchange.verdict {
-        Some(Verdict::Open) if !exchange.handshake.completed => "half-open",
+        Some(Verdict::Open) if is_half_open(exchange) => "half-open",
         None | Some(Verdict::Open) => "opened",
         Some(Verdict::Closed) => "refused",
         Some(Verdict::Filtered | Verdict::Unreachable) if exchange.icmp.is_none() => "unanswered",
@@ -31,10 +31,22 @@ pub(super) fn sentence(connection: &Connection) -> String {
     }
 }
 
+/// The client's answer to the SYN-ACK is not there, nor anything that shows that it came.
+pub(super) fn is_half_open(exchange: &Exchange) -> bool {
+    let ended = [Manner::InOrder, Manner::HalfClosed, Manner::Simultaneous];
+    exchange.verdict == Some(Verdict::Open)
+        && exchange.reason != Some("established")
+        && !exchange.handshake.completed
+        && !ended.contains(&exchange.close.manner)
+}
+
 fn by_whom(exchange: &Exchange) -> &'static str {
     match (exchange.verdict, exchange.reason) {
         (None, _) => " before the capture begins",
-        _ if !exchange.handshake.completed => " without the client's ACK",
+        (_, Some("established")) if exchange.handshake.isn.is_none() => {
+            " before the capture begins"
+        }
+        _ if is_half_open(exchange) => " without the client's ACK",
         (_, Some("syn")) => " by both ends at once",
         _ => " by the client",
     }
@@ -114,4 +126,135 @@ fn icmp_error(icmp: &IcmpRecord) -> String {
         icmp.code,
         millis(icmp.t_ns.unsigned_abs())
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Each;
+    use crate::tcp::State;
+
+    fn told(exchange: Exchange) -> String {
+        let connection = Connection {
+            stream: 0,
+            seq: 0,
+            first_frame: 1,
+            last_frame: 9,
+            client: "198.51.100.7:50211".parse().unwrap(),
+            server: "192.0.2.1:443".parse().unwrap(),
+            packets: Each::default(),
+            bytes: Each::default(),
+            completeness: 0,
+            requested: None,
+            exchange,
+        };
+        let word = opening(&connection.exchange);
+        format!("{word}{}", sentence(&connection))
+    }
+
+    fn opened() -> Exchange {
+        let mut exchange = Exchange::new();
+        exchange.verdict = Some(Verdict::Open);
+        exchange.handshake.completed = true;
+        exchange
+    }
+
+    fn closed(manner: Manner, first: Option<End>) -> Exchange {
+        let mut exchange = opened();
+        exchange.close.manner = manner;
+        exchange.close.first = first;
+        exchange
+    }
+
+    #[test]
+    fn every_end_says_who_was_first() {
+        let (client, server) = (Some(End::Local), Some(End::Peer));
+        for (manner, first, text) in [
+            (Manner::InOrder, client, "closed in order, the client first"),
+            (Manner::InOrder, server, "closed in order, the server first"),
+            (
+                Manner::HalfClosed,
+                server,
+                "half-closed by the server, later closed by the client",
+            ),
+            (Manner::Simultaneous, client, "closed by both ends at once"),
+            (Manner::StillOpen, None, "still open when the capture ends"),
+            (
+                Manner::StillOpen,
+                client,
+                "closed by the client only when the capture ends",
+            ),
+        ] {
+            let whole = format!("opened by the client, {text}.");
+            assert_eq!(told(closed(manner, first)), whole);
+        }
+    }
+
+    #[test]
+    fn a_reset_names_its_end_and_the_states_that_it_may_have_been_in() {
+        let mut exchange = closed(Manner::Reset, None);
+        for (states, text) in [
+            (State::Established.into(), "ESTABLISHED"),
+            (
+                StateSet::from([State::FinWait1, State::FinWait2, State::Closing]),
+                "FIN-WAIT-1, FIN-WAIT-2 or CLOSING",
+            ),
+        ] {
+            exchange.close.reset = Some((End::Local, states));
+            let whole = format!("opened by the client, reset by the client in {text}.");
+            assert_eq!(told(exchange.clone()), whole);
+        }
+    }
+
+    #[test]
+    fn what_the_capture_does_not_have_is_said() {
+        let mut exchange = closed(Manner::StillOpen, None);
+        exchange.handshake.completed = false;
+        assert_eq!(
+            told(exchange.clone()),
+            "half-open without the client's ACK, still open when the capture ends."
+        );
+        exchange.verdict = None;
+        assert_eq!(
+            told(exchange),
+            "opened before the capture begins, still open when the capture ends."
+        );
+        // Its ACK is only not in the capture.
+        let mut exchange = closed(Manner::InOrder, Some(End::Local));
+        exchange.handshake.completed = false;
+        assert_eq!(
+            told(exchange),
+            "opened by the client, closed in order, the client first."
+        );
+    }
+
+    #[test]
+    fn silence_is_as_long_as_the_capture() {
+        let mut exchange = Exchange::new();
+        exchange.verdict = Some(Verdict::Filtered);
+        exchange.handshake.syn_sent = 1;
+        assert_eq!(
+            told(exchange.clone()),
+            "unanswered: one SYN, and nothing after it."
+        );
+        exchange.handshake.syn_sent = 3;
+        exchange.elapsed_ns = 3_000_000_000;
+        assert_eq!(told(exchange), "unanswered: 3 SYNs in 3.0 s.");
+    }
+
+    #[test]
+    fn a_round_trip_has_the_parts_that_were_captured() {
+        let mut exchange = opened();
+        assert_eq!(round_trip(&exchange), None);
+        exchange.handshake.rtt_ns = Some(20_000_000);
+        let first = "SYN to SYN-ACK 20.000 ms";
+        assert_eq!(round_trip(&exchange).as_deref(), Some(first));
+        exchange.handshake.ack_ns = Some(31_000);
+        exchange.handshake.initial_rtt_ns = Some(20_031_000);
+        let whole = format!("RTT 20.031 ms: {first}, SYN-ACK to ACK 0.031 ms");
+        assert_eq!(round_trip(&exchange), Some(whole));
+        exchange.handshake.rtt_ns = None;
+        exchange.handshake.ack_ns = None;
+        assert_eq!(round_trip(&exchange).as_deref(), Some("RTT 20.031 ms"));
+    }
 }

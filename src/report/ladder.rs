@@ -135,7 +135,7 @@ impl<W: Write> Ladder<W> {
     fn omitted(&mut self, exchange: &Exchange) -> io::Result<()> {
         let listed = exchange.segments.last().map_or(0, |segment| segment.t_ns);
         let state = |end| match exchange.last_state(end) {
-            Some(change) if change.t_ns > listed => short(change.states),
+            Some(change) if change.t_ns > listed => short(change.states, width(end)),
             _ => String::new(),
         };
         let line = format!(
@@ -152,8 +152,9 @@ impl<W: Write> Ladder<W> {
     /// The last of these segments, with what all of them have changed.
     fn segment(&mut self, range: RangeInclusive<usize>, exchange: &Exchange) -> io::Result<()> {
         let segment = &exchange.segments[*range.end()];
-        let state =
-            |end| change_in(exchange, &range, end).map_or(String::new(), |c| short(c.states));
+        let state = |end| {
+            change_in(exchange, &range, end).map_or(String::new(), |c| short(c.states, width(end)))
+        };
         let (local, peer) = (state(End::Local), state(End::Peer));
         let text = words::describe(segment, exchange);
         let middle = match segment.from {
@@ -180,8 +181,12 @@ impl<W: Write> Ladder<W> {
         if !self.verbose {
             return Ok(());
         }
-        let (own, quote) = fields::icmp(error, Numbers::of(exchange, End::Local));
-        let arrow = self.style.arrow_in();
+        let about = quoted(error, exchange);
+        let (own, quote) = fields::icmp(error, Numbers::of(exchange, about));
+        let arrow = match about {
+            End::Local => self.style.arrow_in(),
+            End::Peer => self.style.arrow_out(),
+        };
         let (time, reason) = (time(error.t_ns), error.message.reason());
         writeln!(self.out, "{time}  {:LOCAL$} {arrow} ICMP {reason}", "")?;
         self.fields(&own, INDENT)?;
@@ -196,10 +201,13 @@ impl<W: Write> Ladder<W> {
         self.lines(lines.flat_map(|it| fields::lines(it, indent, style)))
     }
 
-    /// A sentence that begins with a word in the colour of the verdict.
-    fn verdict(&mut self, verdict: Option<Verdict>, word: &str, rest: &str) -> io::Result<()> {
-        let text = format!("{word}{rest}");
-        let lines = wrap(&text, "");
+    /// A sentence in lines, its first word in the colour of the verdict.
+    fn verdict(
+        &mut self,
+        verdict: Option<Verdict>,
+        word: &str,
+        lines: &[String],
+    ) -> io::Result<()> {
         for (number, line) in lines.iter().enumerate() {
             match line.strip_prefix(word) {
                 Some(rest) if number == 0 => {
@@ -258,7 +266,8 @@ impl<W: Write> Report for Ladder<W> {
         let exchange = &record.exchange;
         self.rungs(exchange, Names::PROBE)?;
         let word = exchange.verdict.map_or("no verdict", Verdict::word);
-        self.verdict(exchange.verdict, word, &sentence(record))?;
+        let told = wrap(&format!("{word}{}", sentence(record)), "");
+        self.verdict(exchange.verdict, word, &told)?;
         if let Some(peer) = &exchange.peer {
             let opened = exchange.handshake.peer_isn.is_some();
             self.lines(wrap(&offer::of_peer(peer, opened), "      "))?;
@@ -325,6 +334,18 @@ fn wrap(text: &str, indent: &str) -> Vec<String> {
     .collect()
 }
 
+/// Whose segment an ICMP error is about, and to whom it goes.
+fn quoted(error: &IcmpPacket, exchange: &Exchange) -> End {
+    let mut segments = exchange.segments.iter();
+    let of_peer = segments.find(|it| it.from == End::Peer);
+    let source = of_peer.map(|it| (it.ip.src(), it.segment.src_port));
+    let quote = error.message.quote();
+    match quote.map(|quote| (quote.src, quote.src_port)) {
+        quoted if quoted.is_some() && quoted == source => End::Peer,
+        _ => End::Local,
+    }
+}
+
 /// Milliseconds, right-aligned; fewer decimals where they would not fit, seconds after a day.
 fn time(t_ns: i64) -> String {
     let ms = t_ns as f64 / 1e6;
@@ -347,26 +368,53 @@ fn change_in<'a>(
     changes.find(|it| it.end == end && range.contains(&it.segment) && it.t_ns <= by)
 }
 
-/// One state in full, two in short, of more the one it is heading for, with a question mark.
-fn short(states: StateSet) -> String {
+/// Columns of the states of an end.
+fn width(end: End) -> usize {
+    match end {
+        End::Local => LOCAL,
+        End::Peer => PEER,
+    }
+}
+
+/// So many candidates tell nothing.
+const ANY: usize = 5;
+
+/// One state in full, two in short, of more the one it is heading for, with a question mark; in so
+/// many columns at most.
+fn short(states: StateSet, width: usize) -> String {
     if let Some(only) = states.only() {
         return only.name().to_string();
     }
+    if states.len() >= ANY && !states.contains(State::Listen) {
+        return "?".to_string();
+    }
     let both: Vec<&str> = states.iter().map(abbreviated).collect();
     let both = both.join("|");
-    if states.len() == 2 && both.len() <= PEER {
+    if states.len() == 2 && both.len() <= width {
         return both;
     }
     // Before the SYN-ACK nothing is known but what we hope for.
     let hoped = states.contains(State::Listen) && !states.contains(State::Established);
     // Ends cross seldom: whoever may be in CLOSE-WAIT is heading for that.
     let crossed = |state: &State| *state == State::Closing && states.contains(State::CloseWait);
+    // Nor does one close in secret often.
+    let fin_wait = [State::FinWait1, State::FinWait2];
+    let hidden = |state: &State| fin_wait.contains(state) && states.contains(State::Established);
     let heading = if hoped {
         Some(State::Listen)
     } else {
-        states.iter().filter(|state| !crossed(state)).last()
+        let likely = states
+            .iter()
+            .filter(|state| !crossed(state) && !hidden(state));
+        likely.last()
     };
-    heading.map_or(String::new(), |state| format!("{} ?", state.name()))
+    heading.map_or(String::new(), |state| {
+        let name = format!("{} ?", state.name());
+        if name.len() <= width {
+            return name;
+        }
+        format!("{} ?", abbreviated(state))
+    })
 }
 
 fn abbreviated(state: State) -> &'static str {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use crate::exchange::{End, Exchange, Manner, Verdict};
 
+use super::ending::is_half_open;
 use super::{Connection, Explanation, Style, Totals};
 
 /// Columns of a line.
@@ -175,9 +176,7 @@ fn ending(row: &mut String, exchange: &Exchange, style: Style) -> fmt::Result {
         (_, Manner::StillOpen) => match first {
             Some(End::Local) => ("C FIN only", None),
             Some(End::Peer) => ("S FIN only", None),
-            None if exchange.verdict.is_some() && !exchange.handshake.completed => {
-                ("half-open", None)
-            }
+            None if is_half_open(exchange) => ("half-open", None),
             None => ("open", None),
         },
         (_, Manner::NotOpened) => ("not open", None),

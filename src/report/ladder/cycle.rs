@@ -41,7 +41,9 @@ fn steps(exchange: &Exchange, end: End) -> Vec<Step> {
     let (manner, begins) = (exchange.close.manner, begins(exchange));
     let goal: Option<StateSet> = match manner {
         Manner::InOrder | Manner::HalfClosed | Manner::Simultaneous => Some(Closed.into()),
-        Manner::Reset => Some([Closed, Listen].into()),
+        // RFC 9293 figure 5, note 1.
+        Manner::Reset if end == End::Peer && !both_open(exchange) => Some([Closed, Listen].into()),
+        Manner::Reset => Some(Closed.into()),
         Manner::StillOpen | Manner::NotOpened => None,
     };
     let ends_as_shown = goal.is_none() || shown.last() == Some(&Closed.into());
@@ -79,12 +81,16 @@ fn begins(exchange: &Exchange) -> bool {
     exchange.handshake.isn.is_some() || exchange.handshake.peer_isn.is_some()
 }
 
+/// Their SYNs crossed.
+fn both_open(exchange: &Exchange) -> bool {
+    exchange.reason == Some("syn")
+}
+
 fn beginning(exchange: &Exchange, end: End) -> Vec<StateSet> {
-    let both_open = exchange.reason == Some("syn");
     match end {
         End::Local => vec![Closed.into()],
-        // RFC 9293 figure 8: its SYN crossed the client's.
-        End::Peer if both_open => vec![Closed.into(), SynSent.into(), SynReceived.into()],
+        // RFC 9293 figure 7.
+        End::Peer if both_open(exchange) => vec![Closed.into(), SynSent.into(), SynReceived.into()],
         End::Peer => vec![[Closed, Listen].into()],
     }
 }

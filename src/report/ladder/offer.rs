@@ -83,3 +83,31 @@ fn hops(ttl: u8) -> u8 {
         .find(|start| *start >= ttl)
         .map_or(0, |start| start - ttl)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tcp::Side;
+
+    #[test]
+    fn an_agreement_names_the_ends_where_they_differ() {
+        let side = |mss, window_shift| Side { mss, window_shift };
+        let mut agreed = Negotiated {
+            opener: side(1460, 7),
+            answerer: side(1460, 7),
+            timestamps: false,
+            sack: true,
+            ecn: true,
+        };
+        assert_eq!(
+            agreement(&agreed),
+            "agreed: segments up to 1460 bytes, windows << 7, SACK, ECN"
+        );
+        agreed.answerer = side(536, 0);
+        assert_eq!(
+            agreement(&agreed),
+            "agreed: segments up to 536 bytes to the server, 1460 to the client, \
+             windows << 7 of the client, << 0 of the server, SACK, ECN"
+        );
+    }
+}
