@@ -139,12 +139,12 @@ impl<'a> Explainer<'a> {
         {
             stream.numbers.take(from, head);
         }
-        let is_over = stream.numbers.is_over();
+        let has_ended = stream.has_ended();
         let pair = sighting.pair();
         if let Some(watched) = &mut stream.watched {
             watched.take(from, sighting);
         }
-        if is_over {
+        if has_ended {
             self.streams.linger(pair);
         }
         if is_new {
@@ -159,8 +159,10 @@ impl<'a> Explainer<'a> {
             connections: self.streams.opened(),
             shown: self.queue.asked_for(),
         };
+        // One by one: all at once would be much.
         for stream in self.streams.into_rest() {
             report(&mut self.queue, stream);
+            self.queue.advance()?;
         }
         self.queue.end(&totals)?;
         Ok(totals)

@@ -8,7 +8,6 @@ use super::ip::PROTOCOL_TCP;
 use super::{Flags, Options, SeqNumber, WireError, checksum};
 
 const WHAT: &str = "TCP header";
-const CHECKSUM_WORD: usize = 8;
 
 /// One TCP segment (RFC 9293 3.1). The data offset is not a field: it follows from the options.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -86,12 +85,21 @@ impl Segment {
         let mut bytes = Vec::with_capacity(self.header_len() + self.payload.len());
         bytes.resize(Self::MIN_HEADER, 0);
         self.options.emit_to_header(&mut bytes);
-        let header_len = bytes.len();
+        let options_len = bytes.len() - Self::MIN_HEADER;
+        let fixed = self.fixed_header(self.checksum, options_len);
+        bytes[..Self::MIN_HEADER].copy_from_slice(&fixed);
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+
+    fn fixed_header(&self, checksum: u16, options_len: usize) -> [u8; Self::MIN_HEADER] {
+        let words = (Self::MIN_HEADER + options_len) / 4;
         let [reserved, flags] = self.flags.bits().to_be_bytes();
+        let mut bytes = [0; Self::MIN_HEADER];
         let mut tcp =
             MutableTcpPacket::new(&mut bytes).expect("the buffer holds the fixed TCP header");
         tcp.set_data_offset(
-            u8::try_from(header_len / 4).expect("options are at most 40 bytes, so at most 15"),
+            u8::try_from(words).expect("options are at most 40 bytes, so at most 15"),
         );
         tcp.set_source(self.src_port);
         tcp.set_destination(self.dst_port);
@@ -100,9 +108,8 @@ impl Segment {
         tcp.set_reserved(reserved);
         tcp.set_flags(flags);
         tcp.set_window(self.window);
-        tcp.set_checksum(self.checksum);
+        tcp.set_checksum(checksum);
         tcp.set_urgent_ptr(self.urgent);
-        bytes.extend_from_slice(&self.payload);
         bytes
     }
 
@@ -158,7 +165,11 @@ impl Segment {
     }
 
     fn computed_checksum(&self, src: IpAddr, dst: IpAddr) -> Option<u16> {
-        checksum::transport(&self.emit(), CHECKSUM_WORD, src, dst, PROTOCOL_TCP)
+        let mut options = Vec::with_capacity(Options::MAX_LEN);
+        self.options.emit_to_header(&mut options);
+        let header = self.fixed_header(0, options.len());
+        let parts = [&header[..], &options, &self.payload];
+        checksum::transport(&parts, src, dst, PROTOCOL_TCP)
     }
 }
 
