@@ -157,9 +157,12 @@ impl StateSet {
 
     /// Its states, in the order of [`State::ALL`].
     pub fn iter(self) -> impl Iterator<Item = State> {
-        State::ALL
-            .into_iter()
-            .filter(move |&state| self.contains(state))
+        let mut bits = self.0;
+        std::iter::from_fn(move || {
+            let state = State::ALL.get(bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(*state)
+        })
     }
 }
 
