@@ -1,23 +1,50 @@
 //! Captures that are cut, damaged or made to hurt: an error with its place, and all before it.
 
+mod samples;
 mod written;
 
-use std::fs;
+use std::{fs, io};
 
 use proptest::prelude::*;
 use tcpshake::capture::link::network;
 use tcpshake::capture::tunnel::innermost;
 use tcpshake::capture::{CaptureError, Fault, Item, Reader};
+use tcpshake::explain::{Told, Wishes, explain};
+use tcpshake::report::{Explanation, Json};
 use tcpshake::wire::Packet;
 
+use samples::made::{interleaved, sections};
 use written::frames::{COOKED, framed, v4, v6, ways};
 use written::{MICROSECONDS, NANOSECONDS, ORDERS, Order, Pcap, Pcapng};
 
 const ETHERNET: u16 = 1;
 const RAW: u16 = 101;
 
-/// Reads all there is, every packet down to its segment: how many frames, and how it ended.
+/// Reads all there is, every packet down to its segment, and once more down to the story of each
+/// connection: how many frames, and how it ended.
 fn read(capture: &[u8]) -> (u64, Option<CaptureError>) {
+    let (frames, error) = read_frames(capture);
+    // A capture that cannot be opened is refused before there is anything to explain.
+    if let Ok(reader) = Reader::new(capture) {
+        let told = story_of(reader);
+        let fault = told.fault.map(|it| (it.offset, it.fault.to_string()));
+        let seen = error.as_ref().map(|it| (it.offset, it.fault.to_string()));
+        assert_eq!((told.totals.frames, fault), (frames, seen));
+    }
+    (frames, error)
+}
+
+/// Takes the connections of a capture apart, and writes all that there is to tell of each.
+fn story_of(reader: Reader<&[u8]>) -> Told {
+    let wishes = Wishes {
+        verbose: true,
+        ..Wishes::default()
+    };
+    let mut choose = |_several| -> Box<dyn Explanation> { Box::new(Json::new(io::sink(), true)) };
+    explain(reader, &wishes, &mut choose, &mut |_| ()).expect("a sink that takes all")
+}
+
+fn read_frames(capture: &[u8]) -> (u64, Option<CaptureError>) {
     let mut frames = 0;
     let mut reader = match Reader::new(capture) {
         Ok(reader) => reader,
@@ -90,6 +117,8 @@ fn valid() -> Vec<Vec<u8>> {
             .statistics(&[(1, b"probe 0: interrupted"), (5, &offset)]);
         all.push(file.bytes);
     }
+    all.push(interleaved().bytes);
+    all.push(sections().bytes);
     for packet in [old, new] {
         let mut file = Pcapng::new(Order::Little);
         for (index, (_, link, frame)) in (0..).zip(ways(&packet)) {

@@ -162,11 +162,11 @@ impl StateSet {
 
     /// Its states, in the order of [`State::ALL`].
     pub fn iter(self) -> impl Iterator<Item = State> {
-        let mut left = self.0;
+        let mut bits = self.0;
         std::iter::from_fn(move || {
-            let next = State::ALL.get(left.trailing_zeros() as usize).copied();
-            left &= left.wrapping_sub(1);
-            next
+            let state = State::ALL.get(bits.trailing_zeros() as usize)?;
+            bits &= bits - 1;
+            Some(*state)
         })
     }
 }

@@ -119,6 +119,11 @@ impl Recording {
         lines.lines().map(str::to_owned).collect()
     }
 
+    /// The pcap file that tcpdump wrote.
+    pub fn pcap(&self) -> &[u8] {
+        &self.pcap
+    }
+
     /// Writes it as a pcap file.
     pub fn save(&self, file: &Path) {
         fs::write(file, &self.pcap).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

@@ -68,6 +68,22 @@ impl Namespace {
         self.run(|| TcpStream::connect_timeout(&to, within))
             .map(Connection::new)
     }
+
+    /// Connects from an address of our own, which may have been in use just now.
+    pub fn connect_from(&self, from: SocketAddr, to: SocketAddr) -> Connection {
+        self.run(|| {
+            let (domain, tcp) = (Domain::for_address(to), Some(Protocol::TCP));
+            let socket = Socket::new(domain, Type::STREAM, tcp).expect("a TCP socket");
+            socket.set_reuse_address(true).expect("SO_REUSEADDR");
+            socket
+                .bind(&from.into())
+                .unwrap_or_else(|error| panic!("bind {from}: {error}"));
+            socket
+                .connect_timeout(&to.into(), PATIENCE)
+                .unwrap_or_else(|error| panic!("connect {from} to {to}: {error}"));
+            Connection::new(socket.into())
+        })
+    }
 }
 
 /// A listening socket of the kernel.

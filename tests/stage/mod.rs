@@ -124,6 +124,15 @@ impl Stage {
         self.drop(port, &rules.collect::<Vec<_>>());
     }
 
+    /// The same, of each kind only the first that comes.
+    pub fn lose_first(&self, port: u16, lost: &[Lost]) {
+        let rules = lost.iter().map(|Lost(rule)| {
+            let rule = rule.replace("PORT", &port.to_string());
+            format!("{rule} numgen inc mod 1000 < 1")
+        });
+        self.drop(port, &rules.collect::<Vec<_>>());
+    }
+
     /// The same, of each hundred so many, either way.
     pub fn lose_some(&self, port: u16, percent: u32) {
         let rule = |end| format!("tcp {end} {port} numgen random mod 100 < {percent}");

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses the part that it needs")]
 
+pub mod streams;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
