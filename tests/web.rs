@@ -222,7 +222,7 @@ fn a_hundred_million_bytes_pass_in_bounded_memory() {
             let length = length_of_answer(&client, host, &request);
             let target = SocketAddr::new(host, PORT).to_string();
             let request = escaped(&request);
-            let mut program = tcpshake(&client, &["--json", "--send", &request, &target]);
+            let mut program = tcpshake(&client, &["--json", "--send", &request, &target]).alone();
             if let Some(capabilities) = capabilities {
                 program = program.with_only(capabilities);
             }

@@ -19,8 +19,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tcpshake::wire::{Flags, IpFields, Packet, Segment};
 
 use lab::{
-    Bridged, CLIENT_V4, Finished, Namespace, PEER_V4, Pair, in_lab, program, schema_faults,
-    tcpshake, wait_until,
+    Bridged, CLIENT_V4, Finished, Namespace, PEER_V4, Pair, explains, in_lab, program,
+    schema_faults, tcpshake, wait_until,
 };
 use pcapng::{Shown, agree, blocks, count, frames, path, remarks, statistics};
 use stage::{App, Family, OUR_SYN, PEER_FIN, SYN_ACK, Stage, counter};
@@ -437,6 +437,7 @@ fn standard_output_takes_the_capture_and_standard_error_the_report() {
         let probe: Value = serde_json::from_slice(&output.stderr).expect("one line of JSON");
         assert!(schema_faults(&probe).is_empty());
         agree(&frames(&file), &remarks(&file), &probe);
+        explains(&file, &[probe]);
         assert_eq!(statistics(&file)[0].received, 4);
 
         let output = to(&client, &["--end=rst", "-w-", &target], Stdio::null());
@@ -608,6 +609,7 @@ fn a_named_pipe_waits_for_its_reader() {
         let file = path("from-pipe");
         fs::write(&file, &bytes).expect("a file");
         agree(&frames(&file), &remarks(&file), &probe);
+        explains(&file, &[probe]);
         assert_eq!(statistics(&file)[0].received, 2);
         fs::remove_file(&pipe).expect("a pipe to remove");
     });
@@ -627,12 +629,14 @@ fn a_large_answer_is_written_as_it_comes() {
         let server = app.serve(&peer, SocketAddr::new(PEER_V4, 0), 128);
         let target = server.address().to_string();
         let ask = ["--send=x", "--hold=30s", "--timeout=5s", &target];
-        let finished = write_to(&client, &file, &ask);
+        let running = tcpshake(&client, &["--json", "-w", name(&file)]).args(&ask);
+        let finished = running.alone().run();
+        let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("what the programs used");
         let probe = finished.json().remove(0);
         assert_eq!(probe["data"]["received"], ANSWER, "{finished:?}");
         assert_eq!(probe["close"]["outcome"], "in-order");
-        let used = getrusage(UsageWho::RUSAGE_CHILDREN).expect("what the programs used");
         assert!(used.max_rss() < 64 << 10, "{} kB", used.max_rss());
+        explains(&file, &[probe]);
         let bytes = fs::read(&file).expect("a file");
         assert!(bytes.len() > ANSWER);
         let kinds = blocks(&bytes);

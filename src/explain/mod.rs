@@ -5,6 +5,7 @@
 //! Memory follows the connections that are open, never the capture.
 
 mod numbers;
+mod ours;
 mod queue;
 mod selection;
 mod sight;
@@ -15,11 +16,11 @@ mod watched;
 
 use std::io::{self, Read};
 
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, Comments, Item, Reader};
 use crate::clock::Stamp;
 use crate::exchange::End;
 use crate::observe::{Copies, Observer, Vantage};
-use crate::report::Totals;
+use crate::report::{Mark, Totals};
 
 use queue::Queue;
 use sight::{Sighting, sight};
@@ -81,8 +82,12 @@ fn explain_within<R: Read>(
     let mut last = Stamp::default();
     let mut frames = 0;
     let fault = loop {
-        let captured = match reader.next_frame() {
-            Ok(Some(captured)) => captured,
+        let captured = match reader.next_item() {
+            Ok(Some(Item::Frame(captured))) => captured,
+            Ok(Some(Item::Remarks(comments))) => {
+                explainer.remark(comments);
+                continue;
+            }
             Ok(None) => break None,
             Err(fault) => break Some(fault),
         };
@@ -91,7 +96,10 @@ fn explain_within<R: Read>(
         last = captured.stamp.unwrap_or(last);
         let (interface, direction) = (captured.interface.index, captured.direction);
         let is_copy = |packet: &[u8]| {
-            captured.interfaces > 1 && copies.is_copy(last, interface, direction, packet)
+            // Those of ours are counted once already.
+            captured.interfaces > 1
+                && !captured.is_ours
+                && copies.is_copy(last, interface, direction, packet)
         };
         if let Some(sighting) = sight(&captured, last, is_copy) {
             explainer.take(sighting)?;
@@ -123,6 +131,7 @@ impl<'a> Explainer<'a> {
     fn take(&mut self, sighting: Sighting) -> io::Result<()> {
         let queue = &mut self.queue;
         let forget = |stream| report(queue, stream);
+        let pair = self.streams.pair(&sighting);
         let Some(Found { stream, is_new }) = self.streams.find(&sighting, forget) else {
             return Ok(());
         };
@@ -130,17 +139,17 @@ impl<'a> Explainer<'a> {
         if is_new && selection.wants(stream.number, [stream.client, stream.server]) {
             self.queue.begun(stream.number);
             let is_first = self.queue.asked_for() == 1;
-            let observer = observer(self.wishes, is_first);
-            stream.watched = Some(Box::new(Watched::new(observer, sighting.number)));
+            let observer = observer(self.wishes, stream.probe.is_some(), is_first);
+            let watched = Watched::new(observer, sighting.number, stream.probe);
+            stream.watched = Some(Box::new(watched));
         }
-        let from = stream.end_of(sighting.src);
+        let from = stream.sender(&sighting);
         if let Some(head) = &sighting.head
             && !sighting.is_quote()
         {
             stream.numbers.take(from, head);
         }
         let has_ended = stream.has_ended();
-        let pair = sighting.pair();
         if let Some(watched) = &mut stream.watched {
             watched.take(from, sighting);
         }
@@ -151,6 +160,15 @@ impl<'a> Explainer<'a> {
             self.queue.advance()?;
         }
         Ok(())
+    }
+
+    /// What is said of the probe that was last.
+    fn remark(&mut self, comments: Comments<'_>) {
+        let probe = self.streams.last_probe();
+        if let Some(watched) = probe.and_then(|stream| stream.watched.as_mut()) {
+            let marks = comments.filter_map(|comment| Mark::parse(&comment));
+            marks.for_each(|mark| watched.remark(mark));
+        }
     }
 
     fn end(mut self, frames: u64) -> io::Result<Totals> {
@@ -177,8 +195,12 @@ fn report(queue: &mut Queue, mut stream: Stream) {
 
 /// The one place where observers are made. Segments are kept where they may be shown: of the first
 /// connection, which may be the only one, and of all if so wished.
-fn observer(wishes: &Wishes, is_first: bool) -> Observer {
-    let mut observer = Observer::new(wishes.at.map_or(Vantage::Between, Vantage::At));
+fn observer(wishes: &Wishes, is_ours: bool, is_first: bool) -> Observer {
+    let mut observer = Observer::new(match wishes.at {
+        _ if is_ours => Vantage::Ours,
+        Some(end) => Vantage::At(end),
+        None => Vantage::Between,
+    });
     if !wishes.verbose && !is_first {
         observer.forget_segments();
     }

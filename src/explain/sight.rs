@@ -10,6 +10,8 @@ use crate::wire::{
     Flags, IcmpMessage, IpHeader, PROTOCOL_TCP, Packet, Payload, Quote, Segment, SeqNumber,
 };
 
+use super::ours::Ours;
+
 /// A frame of TCP, or an ICMP error that quotes one.
 #[derive(Debug)]
 pub(super) struct Sighting {
@@ -28,6 +30,8 @@ pub(super) struct Sighting {
     /// The fields that tell connections apart; `None` where the header ends before them.
     pub(super) head: Option<Head>,
     pub(super) what: What,
+    /// What tcpshake says of it, where it captured it.
+    pub(super) ours: Option<Ours>,
 }
 
 impl Sighting {
@@ -88,6 +92,12 @@ impl Pair {
             addresses: [low.0, high.0],
             ports: [low.1, high.1],
         }
+    }
+
+    /// The addresses are the same, whatever the ports.
+    pub(super) fn has_hosts_of(self, other: Pair) -> bool {
+        // Addresses come first in the order of a pair.
+        self.addresses == other.addresses
     }
 }
 
@@ -153,6 +163,7 @@ pub(super) fn sight(
         dst,
         head,
         what,
+        ours: Ours::of(captured),
     })
 }
 
@@ -176,10 +187,14 @@ fn read(packet: Packet, is_cut: bool) -> Option<([SocketAddr; 2], Option<Head>, 
         Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
             let error = error.to_string();
             let what = What::Malformed { error };
-            Some((ports(src, dst, &bytes)?, Head::read(&bytes), what))
+            let ports =
+                ports(src, dst, &bytes).unwrap_or([src, dst].map(|it| SocketAddr::new(it, 0)));
+            Some((ports, Head::read(&bytes), what))
         }
         Payload::Fragment(bytes) if ip.protocol() == PROTOCOL_TCP && is_first(&ip) => {
-            Some((ports(src, dst, &bytes)?, Head::read(&bytes), What::Fragment))
+            let ports =
+                ports(src, dst, &bytes).unwrap_or([src, dst].map(|it| SocketAddr::new(it, 0)));
+            Some((ports, Head::read(&bytes), What::Fragment))
         }
         Payload::Icmp(message) => {
             let quote = message.quote()?;

@@ -8,7 +8,8 @@ use crate::exchange::End;
 use crate::tcp::TWO_MSL;
 
 use super::numbers::Numbers;
-use super::sight::{Pair, Sighting};
+use super::ours::Probe;
+use super::sight::{Pair, Sighting, What};
 use super::watched::Watched;
 
 /// A connection that is being followed.
@@ -19,6 +20,8 @@ pub(super) struct Stream {
     pub(super) client: SocketAddr,
     pub(super) server: SocketAddr,
     pub(super) numbers: Numbers,
+    /// Which of our probes it is, in a capture of ours.
+    pub(super) probe: Option<Probe>,
     /// What is to be reported of it; `None` where nobody asked.
     pub(super) watched: Option<Box<Watched>>,
     last_frame: u64,
@@ -31,9 +34,14 @@ impl Stream {
     /// The client is the sender of the first SYN, else the receiver of the first SYN-ACK, else the
     /// first sender. What comes first decides.
     fn opened_by(sighting: &Sighting, number: u64) -> Stream {
-        let answers = sighting
-            .head
-            .is_some_and(|head| head.flags.syn() && head.flags.ack());
+        let ours = sighting.ours.as_ref();
+        let probe = ours.and_then(|ours| ours.begins);
+        let answers = match ours.filter(|_| probe.is_some()) {
+            Some(ours) => ours.from == End::Peer && !sighting.is_quote(),
+            None => sighting
+                .head
+                .is_some_and(|head| head.flags.syn() && head.flags.ack()),
+        };
         let (client, server) = if answers {
             (sighting.dst, sighting.src)
         } else {
@@ -44,6 +52,7 @@ impl Stream {
             client,
             server,
             numbers: Numbers::default(),
+            probe,
             watched: None,
             last_frame: 0,
             last_seen: Stamp::default(),
@@ -56,8 +65,17 @@ impl Stream {
         self.numbers.is_over() && !self.lingers
     }
 
-    /// The end that a segment comes from. A connection of an end with itself has only one.
-    pub(super) fn end_of(&self, src: SocketAddr) -> End {
+    /// The end that a segment comes from, or the quoted one. A connection of an end with itself has
+    /// only one, but for what a capture of ours says.
+    pub(super) fn sender(&self, sighting: &Sighting) -> End {
+        match (&sighting.ours, self.probe) {
+            (Some(_), Some(_)) if sighting.is_quote() => End::Local,
+            (Some(ours), Some(_)) => ours.from,
+            _ => self.end_of(sighting.src),
+        }
+    }
+
+    fn end_of(&self, src: SocketAddr) -> End {
         if src == self.client {
             End::Local
         } else {
@@ -109,6 +127,8 @@ pub(super) struct Streams {
     /// The empty ones of them.
     vacant: Vec<usize>,
     limits: Limits,
+    /// The ends of our last probe, in a capture of ours.
+    last_probe: Option<Pair>,
     /// How many there were.
     opened: u64,
     /// Those that are over.
@@ -124,6 +144,7 @@ impl Streams {
             followed: Vec::new(),
             vacant: Vec::new(),
             limits,
+            last_probe: None,
             opened: 0,
             lingering: VecDeque::new(),
             idle: Vec::new(),
@@ -142,12 +163,19 @@ impl Streams {
         sighting: &Sighting,
         mut forget: impl FnMut(Stream),
     ) -> Option<Found<'_>> {
-        let (pair, at) = (sighting.pair(), sighting.at);
+        let (pair, at) = (self.pair(sighting), sighting.at);
+        let begins = sighting
+            .ours
+            .as_ref()
+            .is_some_and(|ours| ours.begins.is_some());
         let place = self.places.get(&pair).copied();
         let before = place.and_then(|place| self.followed[place].as_ref());
         let is_new = match (before, &sighting.head) {
+            _ if begins => true,
+            // A SYN of somebody else on our connection opens no other.
+            (Some(stream), _) if sighting.ours.is_some() && stream.probe.is_some() => false,
             (Some(stream), Some(head)) => {
-                let (numbers, from) = (&stream.numbers, stream.end_of(sighting.src));
+                let (numbers, from) = (&stream.numbers, stream.sender(sighting));
                 numbers.differs(from, head)
                     || (!sighting.is_quote() && numbers.is_reopened(from, head))
             }
@@ -160,6 +188,9 @@ impl Streams {
             Some(place) if !is_new => place,
             _ => self.open(pair, sighting, &mut forget),
         };
+        if begins {
+            self.last_probe = Some(pair);
+        }
         let stream = self.followed[place].as_mut()?;
         stream.last_frame = sighting.number;
         stream.last_seen = at;
@@ -180,6 +211,23 @@ impl Streams {
         }
         self.places.insert(pair, place);
         place
+    }
+
+    /// The ends that a frame is about. Where we captured a segment that cannot be read, from the
+    /// address that we probe, it may be ours, whatever its ports.
+    pub(super) fn pair(&self, sighting: &Sighting) -> Pair {
+        let own = sighting.pair();
+        let is_read = !matches!(sighting.what, What::Malformed { .. } | What::Fragment);
+        match self.last_probe {
+            Some(probe) if sighting.ours.is_some() && !is_read && probe.has_hosts_of(own) => probe,
+            _ => own,
+        }
+    }
+
+    /// Our last probe, as long as it is followed.
+    pub(super) fn last_probe(&mut self) -> Option<&mut Stream> {
+        let place = *self.places.get(&self.last_probe?)?;
+        self.followed[place].as_mut()
     }
 
     fn get(&self, pair: &Pair) -> Option<&Stream> {

@@ -2,8 +2,9 @@
 
 use crate::exchange::{Checksum, End};
 use crate::observe::{Observer, Subject};
-use crate::report::{Connection, Each};
+use crate::report::{Connection, Each, Mark};
 
+use super::ours::{Known, Probe};
 use super::sight::{Head, Sighting, What};
 use super::streams::Stream;
 
@@ -28,10 +29,12 @@ pub(super) struct Watched {
     completeness: u8,
     /// Which ends have sent a right checksum.
     is_trusted: Each<bool>,
+    /// What is known besides, where it is one of our probes.
+    known: Option<Known>,
 }
 
 impl Watched {
-    pub(super) fn new(observer: Observer, first_frame: u64) -> Watched {
+    pub(super) fn new(observer: Observer, first_frame: u64, probe: Option<Probe>) -> Watched {
         Watched {
             observer,
             first_frame,
@@ -40,6 +43,7 @@ impl Watched {
             bytes: Each::default(),
             completeness: 0,
             is_trusted: Each::default(),
+            known: probe.map(Known::of),
         }
     }
 
@@ -54,15 +58,30 @@ impl Watched {
         if sighting.is_copy {
             return;
         }
+        if let (Some(known), Some(ours)) = (&mut self.known, sighting.ours) {
+            known.note(ours.notes);
+        }
         if let Some(subject) = self.subject(from, sighting.what) {
             self.observer.observe(sighting.at, &subject);
         }
     }
 
+    /// What is said of it after its last frame.
+    pub(super) fn remark(&mut self, mark: Mark) {
+        if let Some(known) = &mut self.known {
+            known.take(mark);
+        }
+    }
+
     pub(super) fn finish(self, stream: &Stream) -> Connection {
+        let mut exchange = self.observer.finish();
+        let probe = self.known.map(|known| {
+            exchange.add_untold(known.untold);
+            known.probe
+        });
         Connection {
             stream: stream.number,
-            seq: stream.number,
+            seq: probe.map_or(stream.number, |probe| probe.seq),
             first_frame: self.first_frame,
             last_frame: self.last_frame,
             client: stream.client,
@@ -70,8 +89,8 @@ impl Watched {
             packets: self.packets,
             bytes: self.bytes,
             completeness: self.completeness,
-            requested: None,
-            exchange: self.observer.finish(),
+            requested: probe.map(|probe| probe.end),
+            exchange,
         }
     }
 
@@ -112,7 +131,7 @@ impl Watched {
         let is_trusted = self.is_trusted.of_mut(from);
         *is_trusted |= checksum == Checksum::Good;
         match checksum {
-            Checksum::Bad if !*is_trusted => Checksum::Pending,
+            Checksum::Bad if !*is_trusted && self.known.is_none() => Checksum::Pending,
             other => other,
         }
     }

@@ -10,6 +10,7 @@
 )]
 
 mod capture;
+mod explained;
 mod firewall;
 mod kernel;
 mod namespace;
@@ -30,6 +31,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 pub use capture::{Capture, Captured, Recording, send_frame};
+pub use explained::{Witness, explains};
 pub use kernel::{KernelSocket, TcpState};
 pub use namespace::Namespace;
 pub use peer::{Connection, Listener};

@@ -15,8 +15,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::{Namespace, schema_faults};
+use super::{Namespace, Witness, schema_faults};
 
+pub const TCPSHAKE: &str = env!("CARGO_BIN_EXE_tcpshake");
 const TIME_TO_RUN: Duration = Duration::from_secs(60);
 
 /// A program that has ended.
@@ -61,6 +62,7 @@ impl Finished {
 pub struct Running {
     pid: Pid,
     end: Receiver<(Output, Duration)>,
+    witness: Option<Witness>,
 }
 
 impl Running {
@@ -86,7 +88,11 @@ impl Running {
             let output = child.wait_with_output().expect("its output");
             ended.send((output, started.elapsed()))
         });
-        Running { pid, end }
+        Running {
+            pid,
+            end,
+            witness: None,
+        }
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -118,6 +124,9 @@ impl Running {
             in_time,
             "still running after {time:?}; it printed {finished:#?}"
         );
+        if let Some(witness) = self.witness {
+            witness.hear(&finished);
+        }
         finished
     }
 }
@@ -131,11 +140,12 @@ pub struct Program<'a> {
     environment: Vec<(String, String)>,
     hosts: Option<String>,
     input: Vec<u8>,
+    is_alone: bool,
 }
 
 /// `tcpshake ARGUMENTS` on `host`.
 pub fn tcpshake<'a>(host: &'a Namespace, arguments: &[&str]) -> Program<'a> {
-    program(host, env!("CARGO_BIN_EXE_tcpshake"), arguments)
+    program(host, TCPSHAKE, arguments)
 }
 
 /// Any program on `host`.
@@ -149,6 +159,7 @@ pub fn program<'a>(host: &'a Namespace, program: &'a str, arguments: &[&str]) ->
         environment: Vec::new(),
         hosts: None,
         input: Vec::new(),
+        is_alone: false,
     }
 }
 
@@ -179,6 +190,12 @@ impl Program<'_> {
         self
     }
 
+    /// Without a witness: what the programs of this test use is measured.
+    pub fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
@@ -190,12 +207,17 @@ impl Program<'_> {
 
     pub fn spawn(self) -> Running {
         let mut command = self.command();
-        self.host.run(|| {
+        let witness = Witness::of(self.program, &self.arguments).filter(|_| !self.is_alone);
+        if let Some(witness) = &witness {
+            command.args(witness.arguments());
+        }
+        let running = self.host.run(|| {
             if let Some(lines) = self.hosts {
                 resolve_by(&lines);
             }
             Running::start(&mut command, self.input)
-        })
+        });
+        Running { witness, ..running }
     }
 
     fn command(&self) -> Command {
