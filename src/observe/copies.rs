@@ -1,11 +1,12 @@
-//! Frames that are captured again on another interface.
+//! Frames that are captured again elsewhere on the same host.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 
 use crate::clock::Stamp;
 use crate::link::Direction;
 
-/// A bridge or a VLAN shows a frame again on its other device within this time.
+/// A bridge, a VLAN or a router shows a frame again on its other device within this time.
 const COPY_NS: i64 = 10_000_000;
 
 /// And within so many frames: the kernel takes fewer from a device at a time. In a flood each frame
@@ -16,18 +17,25 @@ const MOST_RECENT: usize = 512;
 #[derive(Debug, Default)]
 pub struct Copies {
     recent: VecDeque<Recent>,
+    /// How many of them have this hash.
+    hashes: HashMap<u64, u32>,
+    hasher: RandomState,
 }
 
 #[derive(Debug)]
 struct Recent {
     at: Stamp,
-    interface: u32,
-    direction: Option<Direction>,
+    place: Place,
+    hash: u64,
     packet: Vec<u8>,
 }
 
+/// Where a frame was captured, and on which way through the host.
+type Place = (u32, Option<Direction>);
+
 impl Copies {
-    /// Whether the same packet was just captured on another interface.
+    /// Whether the same packet was just captured on another interface, or on its way out where it
+    /// had come in. A router has taken one off its TTL.
     pub fn is_copy(
         &mut self,
         at: Stamp,
@@ -35,26 +43,55 @@ impl Copies {
         direction: Option<Direction>,
         packet: &[u8],
     ) -> bool {
-        while self
-            .recent
-            .front()
-            .is_some_and(|first| at.since(first.at) > COPY_NS || self.recent.len() >= MOST_RECENT)
+        while let Some(first) = self.recent.front()
+            && (at.since(first.at) > COPY_NS || self.recent.len() >= MOST_RECENT)
         {
-            self.recent.pop_front();
+            self.forget_first();
         }
-        let is_copy = self.recent.iter().any(|seen| {
-            seen.interface != interface && seen.direction == direction && seen.packet == packet
-        });
+        let place = (interface, direction);
+        let packet = without_ttl(packet);
+        let hash = self.hasher.hash_one(&packet);
+        let is_copy = self.hashes.contains_key(&hash)
+            && (self.recent.iter()).any(|seen| seen.place != place && seen.packet == packet);
         if !is_copy {
+            *self.hashes.entry(hash).or_default() += 1;
             self.recent.push_back(Recent {
                 at,
-                interface,
-                direction,
-                packet: packet.to_vec(),
+                place,
+                hash,
+                packet,
             });
         }
         is_copy
     }
+
+    fn forget_first(&mut self) {
+        let Some(first) = self.recent.pop_front() else {
+            return;
+        };
+        if let Some(count) = self.hashes.get_mut(&first.hash) {
+            *count -= 1;
+            if *count == 0 {
+                self.hashes.remove(&first.hash);
+            }
+        }
+    }
+}
+
+/// The packet as it is on every hop: TTL or hop limit, and the checksum over it, are 0.
+fn without_ttl(packet: &[u8]) -> Vec<u8> {
+    let mut packet = packet.to_vec();
+    let changed: &[usize] = match packet.first().map(|first| first >> 4) {
+        Some(4) => &[8, 10, 11],
+        Some(6) => &[7],
+        _ => &[],
+    };
+    for &at in changed {
+        if let Some(byte) = packet.get_mut(at) {
+            *byte = 0;
+        }
+    }
+    packet
 }
 
 #[cfg(test)]
@@ -95,5 +132,26 @@ mod tests {
             assert!(!is_copy(&mut copies, at, 1));
         }
         assert_eq!(copies.recent.len(), MOST_RECENT);
+    }
+
+    #[test]
+    fn what_a_router_sends_on_is_a_copy() {
+        let mut packet = [0x45; 40];
+        let mut copies = Copies::default();
+        assert!(!copies.is_copy(Stamp(0), 1, Some(Direction::Received), &packet));
+        packet[8] -= 1;
+        packet[10] ^= 1;
+        assert!(copies.is_copy(Stamp(9), 1, Some(Direction::Sent), &packet));
+        packet[4] ^= 1;
+        assert!(!copies.is_copy(Stamp(9), 1, Some(Direction::Sent), &packet));
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_nothing_behind() {
+        let mut copies = Copies::default();
+        for at in 0..2000 {
+            is_copy(&mut copies, at * 1_000_000, 1);
+        }
+        assert_eq!((copies.recent.len(), copies.hashes.len()), (11, 1));
     }
 }
