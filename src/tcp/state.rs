@@ -155,6 +155,11 @@ impl StateSet {
         StateSet(self.0 | other.0)
     }
 
+    /// The states in it that are not in the other.
+    pub fn without(self, other: StateSet) -> StateSet {
+        StateSet(self.0 & !other.0)
+    }
+
     /// Its states, in the order of [`State::ALL`].
     pub fn iter(self) -> impl Iterator<Item = State> {
         let mut bits = self.0;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use pnet_packet::tcp::{MutableTcpPacket, TcpPacket};
 
 use super::ip::PROTOCOL_TCP;
-use super::{Flags, Options, SeqNumber, WireError, checksum};
+use super::{Flags, Options, SeqNumber, TcpOption, WireError, checksum};
 
 const WHAT: &str = "TCP header";
 
@@ -73,6 +73,28 @@ impl Segment {
             urgent: tcp.get_urgent_ptr(),
             options: Options::parse(&header[Self::MIN_HEADER..]),
             payload: payload.to_vec(),
+        })
+    }
+
+    /// Reads a segment of which `missing` bytes were not captured, some of its options among them.
+    /// `None` where that does not explain why it cannot be read.
+    pub(super) fn parse_cut(bytes: &[u8], missing: usize) -> Option<Segment> {
+        let fixed = bytes.first_chunk::<{ Self::MIN_HEADER }>()?;
+        let header_len = usize::from(fixed[12] >> 4) * 4;
+        let data = (bytes.len() + missing).checked_sub(header_len)?;
+        if header_len <= bytes.len() {
+            return None;
+        }
+        // The one that is cut in two is not malformed.
+        let there = Options::parse(&bytes[Self::MIN_HEADER..]);
+        let is_whole = |option: &&TcpOption| !matches!(option, TcpOption::Malformed(_));
+        let whole: Vec<TcpOption> = there.iter().filter(is_whole).cloned().collect();
+        let mut alone = *fixed;
+        alone[12] = fixed[12] & 0xf | 0x50;
+        Some(Segment {
+            options: whole.into(),
+            payload: vec![0; data],
+            ..Segment::parse(&alone).ok()?
         })
     }
 
@@ -175,7 +197,6 @@ impl Segment {
 
 #[cfg(test)]
 mod tests {
-    use super::super::TcpOption;
     use super::super::samples::{SYN_V4, SYN_V6, hex};
     use super::*;
 
