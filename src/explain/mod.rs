@@ -131,8 +131,12 @@ impl<'a> Explainer<'a> {
     fn take(&mut self, sighting: Sighting) -> io::Result<()> {
         let queue = &mut self.queue;
         let forget = |stream| report(queue, stream);
-        let pair = self.streams.pair(&sighting);
-        let Some(Found { stream, is_new }) = self.streams.find(&sighting, forget) else {
+        let Some(Found {
+            stream,
+            pair,
+            is_new,
+        }) = self.streams.find(&sighting, forget)
+        else {
             return Ok(());
         };
         let selection = &self.wishes.selection;
@@ -149,11 +153,11 @@ impl<'a> Explainer<'a> {
         {
             stream.numbers.take(from, head);
         }
-        let is_over = stream.numbers.is_over();
+        let has_ended = stream.has_ended();
         if let Some(watched) = &mut stream.watched {
             watched.take(from, sighting);
         }
-        if is_over {
+        if has_ended {
             self.streams.linger(pair);
         }
         if is_new {
@@ -177,8 +181,10 @@ impl<'a> Explainer<'a> {
             connections: self.streams.opened(),
             shown: self.queue.asked_for(),
         };
+        // One by one: all at once would be much.
         for stream in self.streams.into_rest() {
             report(&mut self.queue, stream);
+            self.queue.advance()?;
         }
         self.queue.end(&totals)?;
         Ok(totals)

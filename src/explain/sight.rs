@@ -67,28 +67,36 @@ pub(super) enum What {
     },
 }
 
-/// Two ends, whichever of them sends.
+/// Two ends, whichever of them sends: address and port of each, IPv4 addresses mapped (RFC 4291
+/// 2.5.5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Pair {
-    low: SocketAddr,
-    high: SocketAddr,
+    addresses: [u128; 2],
+    ports: [u16; 2],
 }
 
 impl Pair {
     pub(super) fn of(one: SocketAddr, other: SocketAddr) -> Pair {
+        let number = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        let one = (number(one.ip()), one.port());
+        let other = (number(other.ip()), other.port());
+        let (low, high) = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
         Pair {
-            low: one.min(other),
-            high: one.max(other),
+            addresses: [low.0, high.0],
+            ports: [low.1, high.1],
         }
     }
 
     /// The addresses are the same, whatever the ports.
     pub(super) fn has_hosts_of(self, other: Pair) -> bool {
-        let hosts = |pair: Pair| {
-            let (low, high) = (pair.low.ip(), pair.high.ip());
-            (low.min(high), low.max(high))
-        };
-        hosts(self) == hosts(other)
+        self.addresses == other.addresses
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Stream {
     pub(super) watched: Option<Box<Watched>>,
     last_frame: u64,
     last_seen: Stamp,
+    /// It is in the list of those that are over.
     lingers: bool,
 }
 
@@ -59,6 +60,11 @@ impl Stream {
         }
     }
 
+    /// It is over, and was not before.
+    pub(super) fn has_ended(&self) -> bool {
+        self.numbers.is_over() && !self.lingers
+    }
+
     /// The end that a segment comes from, or the quoted one. A connection of an end with itself has
     /// only one, but for what a capture of ours says.
     pub(super) fn sender(&self, sighting: &Sighting) -> End {
@@ -90,7 +96,8 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            followed: 1 << 20,
+            // One takes about 4 KiB.
+            followed: 1 << 18,
             lingering: 1 << 14,
         }
     }
@@ -107,6 +114,8 @@ struct Mark {
 /// What a frame belongs to.
 pub(super) struct Found<'a> {
     pub(super) stream: &'a mut Stream,
+    /// Its ends.
+    pub(super) pair: Pair,
     /// It is new.
     pub(super) is_new: bool,
 }
@@ -114,7 +123,11 @@ pub(super) struct Found<'a> {
 /// The connections that are being followed, at most one for each pair of ends.
 #[derive(Debug)]
 pub(super) struct Streams {
-    followed: HashMap<Pair, Stream>,
+    /// Where each is.
+    places: HashMap<Pair, usize>,
+    followed: Vec<Option<Stream>>,
+    /// The empty ones of them.
+    vacant: Vec<usize>,
     limits: Limits,
     /// The ends of our last probe, in a capture of ours.
     last_probe: Option<Pair>,
@@ -129,7 +142,9 @@ pub(super) struct Streams {
 impl Streams {
     pub(super) fn new(limits: Limits) -> Streams {
         Streams {
-            followed: HashMap::new(),
+            places: HashMap::new(),
+            followed: Vec::new(),
+            vacant: Vec::new(),
             limits,
             last_probe: None,
             opened: 0,
@@ -151,14 +166,14 @@ impl Streams {
         mut forget: impl FnMut(Stream),
     ) -> Option<Found<'_>> {
         let (pair, at) = (self.pair(sighting), sighting.at);
-        let begins = sighting
-            .ours
-            .as_ref()
-            .is_some_and(|ours| ours.begins.is_some());
-        let is_new = match (self.followed.get(&pair), &sighting.head) {
+        let place = self.places.get(&pair).copied();
+        let before = place.and_then(|place| self.followed[place].as_ref());
+        let ours = sighting.ours.as_ref();
+        let begins = ours.is_some_and(|ours| ours.begins.is_some());
+        let is_new = match (before, &sighting.head) {
             _ if begins => true,
             // A SYN of somebody else on our connection opens no other.
-            (Some(stream), _) if sighting.ours.is_some() && stream.probe.is_some() => false,
+            (Some(stream), _) if ours.is_some() && stream.probe.is_some() => false,
             (Some(stream), Some(head)) => {
                 let (numbers, from) = (&stream.numbers, stream.sender(sighting));
                 numbers.differs(from, head)
@@ -169,26 +184,26 @@ impl Streams {
             // Wireshark numbers no segment without a whole header.
             (None, None) => return None,
         };
-        if is_new {
-            self.make_room(at, &mut forget);
-            let stream = Stream::opened_by(sighting, self.opened);
-            self.opened += 1;
-            if let Some(before) = self.followed.insert(pair, stream) {
-                forget(before);
-            }
-        }
         if begins {
             self.last_probe = Some(pair);
         }
-        let stream = self.followed.get_mut(&pair)?;
+        let place = match place {
+            Some(place) if !is_new => place,
+            _ => self.open(pair, sighting, &mut forget),
+        };
+        let stream = self.followed[place].as_mut()?;
         stream.last_frame = sighting.number;
         stream.last_seen = at;
-        Some(Found { stream, is_new })
+        Some(Found {
+            stream,
+            pair,
+            is_new,
+        })
     }
 
     /// The ends that a frame is about. Where we captured a segment that cannot be read, from the
     /// address that we probe, it may be ours, whatever its ports.
-    pub(super) fn pair(&self, sighting: &Sighting) -> Pair {
+    fn pair(&self, sighting: &Sighting) -> Pair {
         let own = sighting.pair();
         let is_read = !matches!(sighting.what, What::Malformed { .. } | What::Fragment);
         match self.last_probe {
@@ -199,13 +214,34 @@ impl Streams {
 
     /// Our last probe, as long as it is followed.
     pub(super) fn last_probe(&mut self) -> Option<&mut Stream> {
-        self.followed.get_mut(&self.last_probe?)
+        let place = *self.places.get(&self.last_probe?)?;
+        self.followed[place].as_mut()
+    }
+
+    /// Begins a connection; the one before it on these ends is over with that.
+    fn open(&mut self, pair: Pair, sighting: &Sighting, forget: &mut impl FnMut(Stream)) -> usize {
+        self.forget(&pair, forget);
+        self.make_room(sighting.at, forget);
+        let stream = Some(Stream::opened_by(sighting, self.opened));
+        self.opened += 1;
+        let place = self.vacant.pop().unwrap_or(self.followed.len());
+        if place == self.followed.len() {
+            self.followed.push(stream);
+        } else {
+            self.followed[place] = stream;
+        }
+        self.places.insert(pair, place);
+        place
+    }
+
+    fn get(&self, pair: &Pair) -> Option<&Stream> {
+        self.followed[*self.places.get(pair)?].as_ref()
     }
 
     /// The connection between these ends is over.
     pub(super) fn linger(&mut self, pair: Pair) {
-        if let Some(stream) = self.followed.get_mut(&pair)
-            && !stream.lingers
+        if let Some(place) = self.places.get(&pair)
+            && let Some(stream) = &mut self.followed[*place]
         {
             stream.lingers = true;
             let last_frame = stream.last_frame;
@@ -213,49 +249,55 @@ impl Streams {
         }
     }
 
-    /// Everything that is left.
+    /// Everything that is left, in order.
     pub(super) fn into_rest(self) -> impl Iterator<Item = Stream> {
-        self.followed.into_values()
+        let mut rest: Vec<Stream> = self.followed.into_iter().flatten().collect();
+        rest.sort_unstable_by_key(|stream| stream.number);
+        rest.into_iter()
     }
 
     fn make_room(&mut self, at: Stamp, forget: &mut impl FnMut(Stream)) {
         while let Some(mark) = self.lingering.front().copied() {
+            // Where a new one has begun on these ends, that is another matter.
+            let stream = self.get(&mark.pair).filter(|stream| stream.lingers);
+            let Some((last_frame, last_seen)) =
+                stream.map(|stream| (stream.last_frame, stream.last_seen))
+            else {
+                self.lingering.pop_front();
+                continue;
+            };
             let is_crowded = self.lingering.len() > self.limits.lingering;
-            match self.followed.get(&mark.pair) {
-                Some(stream) if stream.lingers => {
-                    let quiet = u128::try_from(at.since(stream.last_seen)).unwrap_or(0);
-                    if !is_crowded && quiet <= TWO_MSL.as_nanos() {
-                        break;
-                    }
-                    self.lingering.pop_front();
-                    if stream.last_frame == mark.last_frame {
-                        self.forget(&mark.pair, forget);
-                    } else {
-                        let last_frame = stream.last_frame;
-                        self.lingering.push_back(Mark { last_frame, ..mark });
-                    }
-                }
-                _ => {
-                    self.lingering.pop_front();
-                }
+            let quiet = u128::try_from(at.since(last_seen)).unwrap_or(0);
+            if !is_crowded && quiet <= TWO_MSL.as_nanos() {
+                break;
+            }
+            self.lingering.pop_front();
+            if last_frame == mark.last_frame {
+                self.forget(&mark.pair, forget);
+            } else {
+                // Seen since: in its turn again.
+                self.lingering.push_back(Mark { last_frame, ..mark });
             }
         }
-        while self.followed.len() >= self.limits.followed {
+        while self.places.len() >= self.limits.followed {
             self.forget_idlest(forget);
         }
     }
 
     fn forget_idlest(&mut self, forget: &mut impl FnMut(Stream)) {
         while let Some(mark) = self.idle.pop() {
-            let stream = self.followed.get(&mark.pair);
+            let stream = self.get(&mark.pair);
             if stream.is_some_and(|stream| stream.last_frame == mark.last_frame) {
                 return self.forget(&mark.pair, forget);
             }
         }
         // Whatever is not in the list was seen after all that are.
-        let all = self.followed.iter().map(|(pair, stream)| Mark {
-            pair: *pair,
-            last_frame: stream.last_frame,
+        let all = self.places.iter().filter_map(|(pair, place)| {
+            let last_frame = self.followed[*place].as_ref()?.last_frame;
+            Some(Mark {
+                pair: *pair,
+                last_frame,
+            })
         });
         self.idle = all.collect();
         self.idle
@@ -263,7 +305,10 @@ impl Streams {
     }
 
     fn forget(&mut self, pair: &Pair, forget: &mut impl FnMut(Stream)) {
-        if let Some(stream) = self.followed.remove(pair) {
+        if let Some(place) = self.places.remove(pair)
+            && let Some(stream) = self.followed[place].take()
+        {
+            self.vacant.push(place);
             forget(stream);
         }
     }

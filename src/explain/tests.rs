@@ -298,6 +298,17 @@ fn a_wrong_checksum_counts_only_of_an_end_that_can_do_better() {
     assert_eq!(only(&cut).exchange.data.sent, 99);
 }
 
+#[test]
+fn a_snapshot_length_within_the_options_hides_no_handshake() {
+    let mut capture = Capture::default();
+    capture.cut("> S 0 mss 1460 ts 7 0", 50);
+    capture.cut("< S. 0 ack 1 mss 1400 ts 9 7", 50);
+    let it = only(&capture);
+    assert_eq!(it.exchange.verdict, Some(Verdict::Open));
+    assert_eq!(it.exchange.peer.unwrap().mss, Some(1400));
+    assert_eq!(it.exchange.anomalies, []);
+}
+
 fn three() -> Capture {
     Capture::of(&[
         "> S 0",

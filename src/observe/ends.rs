@@ -9,7 +9,8 @@ use crate::exchange::{Basis, End};
 use crate::tcp::{State, StateSet};
 use crate::wire::{Segment, SeqNumber};
 
-use super::known::{Doubt, Known, effect_on};
+use super::effect::Effect;
+use super::known::{Doubt, Known};
 use super::pair::Pair;
 use super::queue::Queue;
 use super::{Sight, Vantage};
@@ -162,6 +163,7 @@ impl Ends {
         }
         let mut before = self.each.by_ref().map(|party| party.known.states);
         let (sender, receiver) = self.each.both_mut(from);
+        let flags = segment.flags;
         if let Some(queue) = &mut receiver.queue {
             queue.other_sends(segment);
         }
@@ -179,11 +181,14 @@ impl Ends {
         if !stale {
             sender.known.sends(segment, &receiver.known, doubt);
         }
-        let mut effect = effect_on(&receiver.known, segment, &sender.known);
+        let mut effect = Effect::of(segment, &sender.known, &receiver.known);
         match receiver.sight {
             // In SYN-SENT only what we send next shows whether the SYN was taken.
-            Sight::Ours if effect.rst || receiver.known.states != SynSent.into() => {
-                effect.fin = arrival.fin.is_some();
+            Sight::Ours if flags.rst() || receiver.known.states != SynSent.into() => {
+                effect = effect.without(Effect::FIN);
+                if arrival.fin.is_some() {
+                    effect = effect.with(Effect::FIN);
+                }
                 if arrival.acceptable {
                     receiver.known.receives(effect);
                 }
@@ -235,7 +240,7 @@ impl Ends {
             us.known.prove(before[from]);
         }
         us.step(segment, other);
-        let effect = effect_on(&other.known, segment, &us.known);
+        let effect = Effect::of(segment, &us.known, &other.known);
         other.known.may_receive(effect);
         self.claims(&mut before, from, claims)
     }
@@ -270,7 +275,7 @@ impl Ends {
     pub(super) fn takes_reset(&mut self, from: End, rst: &Segment) -> Vec<Claim> {
         let mut before = self.each.by_ref().map(|party| party.known.states);
         let (sender, receiver) = self.each.both_mut(from);
-        let effect = effect_on(&receiver.known, rst, &sender.known);
+        let effect = Effect::of(rst, &sender.known, &receiver.known);
         match receiver.sight {
             Sight::Afar => receiver.known.may_receive(effect),
             Sight::Here | Sight::Ours => receiver.known.receives(effect),

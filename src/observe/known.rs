@@ -4,6 +4,8 @@
 use crate::tcp::{State, StateSet};
 use crate::wire::{Segment, SeqNumber};
 
+use super::effect::{Effect, Effects};
+
 use State::*;
 
 /// What a segment leaves open.
@@ -19,67 +21,6 @@ pub(super) struct Doubt {
     pub(super) text_is_new: bool,
     /// An acknowledgment that had reached it before.
     pub(super) heard: Option<SeqNumber>,
-}
-
-/// What a segment does to the end that receives it, in the order of RFC 9293 3.10.7.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Effect {
-    pub(super) rst: bool,
-    /// The sender reset after its own FIN: it waited in vain, so the receiver's FIN may be lost.
-    gave_up: bool,
-    syn: bool,
-    acks_syn: bool,
-    acks_fin: bool,
-    pub(super) fin: bool,
-}
-
-impl Effect {
-    /// The same where the FIN does not count.
-    pub(super) fn without_fin(self) -> Effect {
-        let fin = false;
-        Effect { fin, ..self }
-    }
-
-    /// The same where it acknowledges a SYN and a FIN from before the capture.
-    fn acknowledging(self) -> Effect {
-        Effect {
-            acks_syn: true,
-            acks_fin: true,
-            ..self
-        }
-    }
-
-    fn apply(self, state: State) -> StateSet {
-        if self.rst {
-            return self.apply_rst(state);
-        }
-        let mut state = state;
-        if self.syn {
-            state = state.on_syn_received();
-        }
-        if self.acks_syn {
-            state = state.on_syn_acknowledged();
-        }
-        if self.acks_fin {
-            state = state.on_fin_acknowledged();
-        }
-        if self.fin {
-            state = state.on_fin_received();
-        }
-        state.into()
-    }
-
-    /// RFC 9293 3.10.7.4, second: after a passive open back to LISTEN, else CLOSED. The wire does
-    /// not tell how the receiver opened.
-    fn apply_rst(self, state: State) -> StateSet {
-        match state {
-            Closed | Listen => state.into(),
-            SynSent if !self.acks_syn => SynSent.into(), // 3.10.7.3, second
-            SynReceived => StateSet::from([Closed, Listen]),
-            _ if self.gave_up => StateSet::from([Closed, state.on_close()]),
-            _ => Closed.into(),
-        }
-    }
 }
 
 /// What the frames have told of one end.
@@ -105,6 +46,8 @@ pub(super) struct Known {
     begun: Option<SeqNumber>,
     /// Something of it was captured.
     spoke: bool,
+    /// The number after the text that was captured of it.
+    text_end: Option<SeqNumber>,
     /// It sent a RST: all else was sent before.
     has_reset: bool,
     /// A RST that was not taken came when the other end had sent up to here.
@@ -112,7 +55,7 @@ pub(super) struct Known {
     /// States that its last segment allows, before anything that may have reached it since.
     pub(super) proven: StateSet,
     /// What it may have received, repeats left out.
-    arriving: Vec<Effect>,
+    arriving: Effects,
     pub(super) states: StateSet,
 }
 
@@ -188,15 +131,29 @@ impl Known {
         }
     }
 
-    /// Text that follows what was captured of it shows that there was no FIN before.
+    /// Text that follows what was captured of it shows that there was no FIN before, and so does an
+    /// empty segment that follows its text.
     fn note_beginning(&mut self, t_ns: i64, segment: &Segment) {
-        let follows = self.nxt.is_some_and(|nxt| nxt.le(segment.text_seq()));
-        if self.fin_before && self.spoke && follows && !segment.payload.is_empty() {
+        let follows = if segment.payload.is_empty() {
+            self.text_end == Some(segment.seq)
+        } else {
+            self.spoke && self.nxt.is_some_and(|nxt| nxt.le(segment.text_seq()))
+        };
+        if self.fin_before && follows {
             self.fin_before = false;
             self.open_ns = Some(t_ns);
         }
         self.fin_before &= !segment.flags.fin();
         self.spoke = true;
+        let end = segment.text_seq() + segment.text_len();
+        if !segment.payload.is_empty() && self.text_end.is_none_or(|seen| seen.lt(end)) {
+            self.text_end = Some(end);
+        }
+    }
+
+    /// Whether `ack` may acknowledge a FIN of it from before the capture: beyond all its text.
+    fn fin_before_covered_by(&self, ack: SeqNumber) -> bool {
+        self.fin_before && self.text_end.is_none_or(|end| end.lt(ack))
     }
 
     /// It may have been sent before something already seen, and overtaken or repeated on the way.
@@ -283,7 +240,9 @@ impl Known {
         // In SYN-RECEIVED nothing beyond the SYNs is taken or sent.
         let beyond = |end: &Known, number| end.iss.is_some_and(|iss| (iss + 1).lt(number));
         let beyond_syn = beyond(other, segment.ack) || beyond(self, segment.seq);
-        let fin_arrived = other.fin_before.then_some(CloseWait);
+        let fin_arrived = other
+            .fin_before_covered_by(segment.ack)
+            .then_some(CloseWait);
         let open = if beyond_syn || !segment.payload.is_empty() {
             StateSet::from(Established)
         } else {
@@ -320,7 +279,7 @@ impl Known {
         };
         match () {
             () if flags.ack() && other.fin_covered_by(segment.ack) => after,
-            () if other.fin_before => before.union(after),
+            () if other.fin_before_covered_by(segment.ack) => before.union(after),
             () => before,
         }
     }
@@ -350,20 +309,16 @@ impl Known {
 
     /// The states that `from` may have become by any of what may have arrived, or by `itself`.
     fn reachable(&self, from: StateSet, itself: fn(State) -> State) -> StateSet {
-        let mut reached = from;
-        loop {
-            let next = reached
-                .iter()
-                .flat_map(|state| {
-                    let arrivals = self.arriving.iter().map(move |effect| effect.apply(state));
-                    arrivals.chain([itself(state).into()])
-                })
-                .fold(reached, StateSet::union);
-            if next == reached {
-                return reached;
-            }
-            reached = next;
+        let (mut reached, mut new) = (from, from);
+        while !new.is_empty() {
+            let next = new.iter().fold(StateSet::EMPTY, |next, state| {
+                let arrivals = self.arriving.iter().map(|effect| effect.apply(state));
+                arrivals.fold(next.union(itself(state).into()), StateSet::union)
+            });
+            new = next.without(reached);
+            reached = reached.union(next);
         }
+        reached
     }
 
     pub(super) fn spread(&mut self) {
@@ -372,13 +327,12 @@ impl Known {
 
     /// This may arrive; its FIN then counts only if nothing before it is missing.
     pub(super) fn may_receive(&mut self, effect: Effect) {
-        self.remember(effect);
-        if effect.fin {
-            self.remember(effect.without_fin());
-        }
+        let held_back = effect.without(Effect::FIN);
+        self.arriving.insert(effect);
+        self.arriving.insert(held_back);
         if self.fin_before {
-            self.remember(effect.acknowledging());
-            self.remember(effect.without_fin().acknowledging());
+            self.arriving.insert(effect.with(Effect::ACKS));
+            self.arriving.insert(held_back.with(Effect::ACKS));
         }
         self.spread();
     }
@@ -389,29 +343,20 @@ impl Known {
         if self.fin_before {
             return self.may_receive(effect);
         }
-        self.remember(effect.without_fin());
-        self.receives(effect.without_fin());
+        let held_back = effect.without(Effect::FIN);
+        self.arriving.insert(held_back);
+        self.receives(held_back);
         if fin {
-            let effect = Effect { fin, ..effect };
-            self.remember(effect);
-            self.receives(effect);
-        } else if effect.fin {
+            self.arriving.insert(effect.with(Effect::FIN));
+            self.receives(effect.with(Effect::FIN));
+        } else if effect.has(Effect::FIN) {
             self.may_receive(effect);
-        }
-    }
-
-    fn remember(&mut self, effect: Effect) {
-        if !self.arriving.contains(&effect) {
-            self.arriving.push(effect);
         }
     }
 
     /// This has arrived. The end's own FINs are known.
     pub(super) fn receives(&mut self, effect: Effect) {
-        let effect = Effect {
-            gave_up: false,
-            ..effect
-        };
+        let effect = effect.without(Effect::GAVE_UP);
         let applied = self.states.iter().map(|state| effect.apply(state));
         self.prove(applied.fold(StateSet::EMPTY, StateSet::union));
     }
@@ -423,17 +368,4 @@ fn closing_from(open: StateSet, doubt: Doubt) -> StateSet {
     let may_cross = open.contains(CloseWait) && !doubt.text_is_new;
     let crossed = may_cross.then_some(Closing);
     open.iter().map(State::on_close).chain(crossed).collect()
-}
-
-/// What `segment` would do to `receiver`. Its numbers are noted in `sender` already.
-pub(super) fn effect_on(receiver: &Known, segment: &Segment, sender: &Known) -> Effect {
-    let acks = |covered: bool| segment.flags.ack() && covered;
-    Effect {
-        rst: segment.flags.rst(),
-        gave_up: segment.flags.rst() && sender.fin.is_some() && receiver.fin.is_none(),
-        syn: segment.flags.syn(),
-        acks_syn: acks(receiver.syn_covered_by(segment.ack)),
-        acks_fin: acks(receiver.fin_covered_by(segment.ack)),
-        fin: segment.flags.fin(),
-    }
 }

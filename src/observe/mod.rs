@@ -7,6 +7,7 @@
 mod close;
 mod copies;
 mod demux;
+mod effect;
 mod ends;
 mod icmp;
 mod known;
@@ -552,12 +553,14 @@ impl Observer {
                 }
                 _ => states.push(change(t_ns, segment)),
             }
-            self.news.states.push(NewState {
-                end: claim.end,
-                states: claim.states,
-                basis: claim.basis,
-                since,
-            });
+            if !self.forgets {
+                self.news.states.push(NewState {
+                    end: claim.end,
+                    states: claim.states,
+                    basis: claim.basis,
+                    since,
+                });
+            }
         }
     }
 

@@ -35,6 +35,7 @@ pub(super) fn sentence(connection: &Connection) -> String {
 pub(super) fn is_half_open(exchange: &Exchange) -> bool {
     let ended = [Manner::InOrder, Manner::HalfClosed, Manner::Simultaneous];
     exchange.verdict == Some(Verdict::Open)
+        && exchange.reason != Some("established")
         && !exchange.handshake.completed
         && !ended.contains(&exchange.close.manner)
 }
@@ -42,6 +43,9 @@ pub(super) fn is_half_open(exchange: &Exchange) -> bool {
 fn by_whom(exchange: &Exchange) -> &'static str {
     match (exchange.verdict, exchange.reason) {
         (None, _) => " before the capture begins",
+        (_, Some("established")) if exchange.handshake.isn.is_none() => {
+            " before the capture begins"
+        }
         _ if is_half_open(exchange) => " without the client's ACK",
         (_, Some("syn")) => " by both ends at once",
         _ => " by the client",

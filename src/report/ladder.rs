@@ -135,7 +135,7 @@ impl<W: Write> Ladder<W> {
     fn omitted(&mut self, exchange: &Exchange) -> io::Result<()> {
         let listed = exchange.segments.last().map_or(0, |segment| segment.t_ns);
         let state = |end| match exchange.last_state(end) {
-            Some(change) if change.t_ns > listed => short(change.states),
+            Some(change) if change.t_ns > listed => short(change.states, width(end)),
             _ => String::new(),
         };
         let line = format!(
@@ -152,8 +152,9 @@ impl<W: Write> Ladder<W> {
     /// The last of these segments, with what all of them have changed.
     fn segment(&mut self, range: RangeInclusive<usize>, exchange: &Exchange) -> io::Result<()> {
         let segment = &exchange.segments[*range.end()];
-        let state =
-            |end| change_in(exchange, &range, end).map_or(String::new(), |c| short(c.states));
+        let state = |end| {
+            change_in(exchange, &range, end).map_or(String::new(), |c| short(c.states, width(end)))
+        };
         let (local, peer) = (state(End::Local), state(End::Peer));
         let text = words::describe(segment, exchange);
         let middle = match segment.from {
@@ -367,26 +368,53 @@ fn change_in<'a>(
     changes.find(|it| it.end == end && range.contains(&it.segment) && it.t_ns <= by)
 }
 
-/// One state in full, two in short, of more the one it is heading for, with a question mark.
-fn short(states: StateSet) -> String {
+/// Columns of the states of an end.
+fn width(end: End) -> usize {
+    match end {
+        End::Local => LOCAL,
+        End::Peer => PEER,
+    }
+}
+
+/// So many candidates tell nothing.
+const ANY: usize = 5;
+
+/// One state in full, two in short, of more the one it is heading for, with a question mark; in so
+/// many columns at most.
+fn short(states: StateSet, width: usize) -> String {
     if let Some(only) = states.only() {
         return only.name().to_string();
     }
+    if states.len() >= ANY && !states.contains(State::Listen) {
+        return "?".to_string();
+    }
     let both: Vec<&str> = states.iter().map(abbreviated).collect();
     let both = both.join("|");
-    if states.len() == 2 && both.len() <= PEER {
+    if states.len() == 2 && both.len() <= width {
         return both;
     }
     // Before the SYN-ACK nothing is known but what we hope for.
     let hoped = states.contains(State::Listen) && !states.contains(State::Established);
     // Ends cross seldom: whoever may be in CLOSE-WAIT is heading for that.
     let crossed = |state: &State| *state == State::Closing && states.contains(State::CloseWait);
+    // Nor does one close in secret often.
+    let fin_wait = [State::FinWait1, State::FinWait2];
+    let hidden = |state: &State| fin_wait.contains(state) && states.contains(State::Established);
     let heading = if hoped {
         Some(State::Listen)
     } else {
-        states.iter().filter(|state| !crossed(state)).last()
+        let likely = states
+            .iter()
+            .filter(|state| !crossed(state) && !hidden(state));
+        likely.last()
     };
-    heading.map_or(String::new(), |state| format!("{} ?", state.name()))
+    heading.map_or(String::new(), |state| {
+        let name = format!("{} ?", state.name());
+        if name.len() <= width {
+            return name;
+        }
+        format!("{} ?", abbreviated(state))
+    })
 }
 
 fn abbreviated(state: State) -> &'static str {

@@ -119,12 +119,13 @@ fn bar(size: Option<u64>) -> ProgressBar {
     let (bar, template) = match size {
         Some(size) => (
             ProgressBar::new(size),
-            "{bar:30} {percent:>3} % of {total_bytes}, {eta} left",
+            "[{bar:30}] {percent:>3} % of {total_bytes}, {eta} left",
         ),
         None => (ProgressBar::no_length(), "{bytes} read, {bytes_per_sec}"),
     };
     // It is hidden where standard error is no terminal.
     bar.set_draw_target(ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template(template).expect("a sound template"));
+    let style = ProgressStyle::with_template(template).expect("a sound template");
+    bar.set_style(style.progress_chars("=> "));
     bar
 }

@@ -155,11 +155,19 @@ impl StateSet {
         StateSet(self.0 | other.0)
     }
 
+    /// The states in it that are not in the other.
+    pub fn without(self, other: StateSet) -> StateSet {
+        StateSet(self.0 & !other.0)
+    }
+
     /// Its states, in the order of [`State::ALL`].
     pub fn iter(self) -> impl Iterator<Item = State> {
-        State::ALL
-            .into_iter()
-            .filter(move |&state| self.contains(state))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let next = State::ALL.get(left.trailing_zeros() as usize).copied();
+            left &= left.wrapping_sub(1);
+            next
+        })
     }
 }
 

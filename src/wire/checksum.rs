@@ -2,54 +2,43 @@
 
 use std::net::IpAddr;
 
-use pnet_packet::ip::IpNextHeaderProtocol;
-use pnet_packet::util;
-
-use super::ip::mapped;
-
-/// The checksum of `bytes` under the pseudo-header of these addresses (RFC 9293 3.1, RFC 8200 8.1),
-/// without the 16-bit word number `skip`, its own field. `None` for more bytes than an IP packet
-/// can declare: the length in the pseudo-header means nothing then.
-pub(super) fn transport(
-    bytes: &[u8],
-    skip: usize,
-    src: IpAddr,
-    dst: IpAddr,
-    protocol: u8,
-) -> Option<u16> {
-    if bytes.len() > usize::from(u16::MAX) {
+/// The checksum of a message under the pseudo-header of these addresses (RFC 9293 3.1, RFC 8200
+/// 8.1), its own field taken for 0. It comes in parts, all but the last of whole words of 32 bits.
+/// `None` for more bytes than an IP packet can declare: the length in the pseudo-header means
+/// nothing then.
+pub(super) fn transport(parts: &[&[u8]], src: IpAddr, dst: IpAddr, protocol: u8) -> Option<u16> {
+    let len = parts.iter().map(|part| part.len()).sum();
+    if len > usize::from(u16::MAX) {
         return None;
     }
-    // An IPv4 address and its IPv4-mapped form add up to the same: the extra 0xffff is zero in
-    // one's complement (RFC 1071 2).
-    Some(util::ipv6_checksum(
-        bytes,
-        skip,
-        &[],
-        &mapped(src),
-        &mapped(dst),
-        IpNextHeaderProtocol(protocol),
-    ))
+    let message: u64 = parts.iter().map(|part| sum(part)).sum();
+    let pseudo = pseudo(len, src, dst, protocol);
+    Some(!fold(message + u64::from(pseudo)))
 }
 
 /// The sum of a pseudo-header, not complemented: what an operating system leaves in the field for
 /// hardware that goes on summing from there.
 pub(super) fn pseudo(len: usize, src: IpAddr, dst: IpAddr, protocol: u8) -> u16 {
-    let mut sum = u32::from(protocol);
-    let mut add = |bytes: &[u8]| {
-        for word in bytes.chunks_exact(2) {
-            sum += u32::from(word[0]) << 8 | u32::from(word[1]);
-        }
+    let address = |address| match address {
+        IpAddr::V4(address) => sum(&address.octets()),
+        IpAddr::V6(address) => sum(&address.octets()),
     };
-    // The length that a packet is cut into is not known here; its upper half is added as its lower.
-    add(&u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes());
-    for address in [src, dst] {
-        match address {
-            IpAddr::V4(address) => add(&address.octets()),
-            IpAddr::V6(address) => add(&address.octets()),
-        }
-    }
-    while sum > 0xffff {
+    let len = u64::try_from(len).expect("a length of 64 bits at most") & u64::from(u32::MAX);
+    fold(address(src) + address(dst) + len + u64::from(protocol))
+}
+
+/// In words of 32 bits, the last filled up with zeros: it folds to the sum in words of 16 bits, of
+/// which 2^16 is 1 in one's complement (RFC 1071 2).
+fn sum(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<4>();
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain([&last]);
+    words.map(|word| u64::from(u32::from_be_bytes(*word))).sum()
+}
+
+fn fold(mut sum: u64) -> u16 {
+    while sum > u64::from(u16::MAX) {
         sum = (sum >> 16) + (sum & 0xffff);
     }
     sum as u16
@@ -63,6 +52,10 @@ pub(super) fn agrees(field: u16, computed: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use pnet_packet::ip::IpNextHeaderProtocol;
+    use pnet_packet::util;
+
+    use super::super::ip::mapped;
     use super::*;
 
     #[test]
@@ -72,20 +65,40 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_and_its_mapped_form_give_the_checksum_of_ipv4() {
+    fn any_message_has_the_checksum_that_others_compute() {
+        let next = IpNextHeaderProtocol(6);
         let (src, dst) = ([192, 0, 2, 1].into(), [198, 51, 100, 7].into());
-        for bytes in [&[][..], &[0xff; 65_535], &[1, 2, 3, 4, 5]] {
-            let expected = util::ipv4_checksum(bytes, 8, &[], &src, &dst, IpNextHeaderProtocol(6));
-            assert_eq!(
-                transport(bytes, 8, src.into(), dst.into(), 6),
-                Some(expected)
-            );
+        let (src6, dst6) = (mapped(IpAddr::V4(src)), "2001:db8::ffff:7".parse().unwrap());
+        for bytes in [
+            &[][..],
+            &[0xff; 65_535],
+            &[1, 2, 3, 4, 5],
+            &[7; 22],
+            &[0; 8],
+        ] {
+            let expected = util::ipv4_checksum(bytes, usize::MAX, &[], &src, &dst, next);
+            let found = transport(&[bytes], src.into(), dst.into(), 6);
+            assert_eq!(found, Some(expected));
+            let expected = util::ipv6_checksum(bytes, usize::MAX, &[], &src6, &dst6, next);
+            let found = transport(&[bytes], src6.into(), dst6.into(), 6);
+            assert_eq!(found, Some(expected));
         }
+    }
+
+    #[test]
+    fn the_parts_add_up_to_the_whole() {
+        let host = IpAddr::from([192, 0, 2, 1]);
+        let whole = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let parts = [&whole[..4], &[], &whole[4..]];
+        assert_eq!(
+            transport(&parts, host, host, 6),
+            transport(&[&whole], host, host, 6)
+        );
     }
 
     #[test]
     fn more_than_an_ip_packet_has_no_checksum() {
         let host = IpAddr::from([192, 0, 2, 1]);
-        assert_eq!(transport(&[0xff; 65_536], 8, host, host, 6), None);
+        assert_eq!(transport(&[&[0xff; 65_535], &[1]], host, host, 6), None);
     }
 }

@@ -105,11 +105,15 @@ impl IcmpMessage {
     }
 
     fn computed_checksum(&self, src: IpAddr, dst: IpAddr) -> Option<u16> {
-        let bytes = self.emit();
+        let cleared = IcmpMessage {
+            checksum: 0,
+            ..self.clone()
+        };
+        let bytes = cleared.emit();
         match self.version {
             IpVersion::V4 => (bytes.len() <= usize::from(u16::MAX))
                 .then(|| util::checksum(&bytes, CHECKSUM_WORD)),
-            IpVersion::V6 => checksum::transport(&bytes, CHECKSUM_WORD, src, dst, PROTOCOL_ICMPV6),
+            IpVersion::V6 => checksum::transport(&[&bytes], src, dst, PROTOCOL_ICMPV6),
         }
     }
 

@@ -124,17 +124,26 @@ impl Packet {
 
     /// Reads one packet that a capture may have cut short, with its true length, and how many of its
     /// bytes are missing. The data that is missing from a TCP segment is put back as zeros, so that
-    /// it takes up its sequence numbers; its checksum then says nothing. `beyond` is by how much the
-    /// captured frame was longer than what is left of it.
+    /// it takes up its sequence numbers; its checksum then says nothing. Of options that are cut
+    /// short those are read that are there. `beyond` is by how much the captured frame was longer
+    /// than what is left of it.
     ///
     /// # Errors
-    /// As [`Packet::parse`]. A TCP header that is not all there is [`Payload::Malformed`].
+    /// As [`Packet::parse`]. A TCP header without its fixed part is [`Payload::Malformed`].
     pub fn parse_truncated(bytes: &[u8], beyond: usize) -> Result<(Packet, usize), WireError> {
         let mut packet = Packet::parse(bytes)?;
         let missing = packet.ip.missing(bytes.len(), beyond);
-        if let Payload::Tcp(segment) = &mut packet.payload {
-            let len = segment.payload.len();
-            segment.payload.resize(len + missing, 0);
+        match &mut packet.payload {
+            Payload::Tcp(segment) => {
+                let len = segment.payload.len();
+                segment.payload.resize(len + missing, 0);
+            }
+            Payload::Malformed { bytes, .. } if packet.ip.protocol() == PROTOCOL_TCP => {
+                if let Some(segment) = Segment::parse_cut(bytes, missing) {
+                    packet.payload = Payload::Tcp(segment);
+                }
+            }
+            _ => {}
         }
         Ok((packet, missing))
     }
@@ -346,9 +355,35 @@ mod tests {
         }
         let (packet, missing) = Packet::parse_truncated(&whole[..54], 1).unwrap();
         assert_eq!((packet.tcp().unwrap().payload.len(), missing), (3, 1));
-        let (packet, missing) = Packet::parse_truncated(&whole[..51], 5).unwrap();
+        for len in 40..52 {
+            let (packet, missing) = Packet::parse_truncated(&whole[..len], 1_000).unwrap();
+            let data = packet.tcp().unwrap().payload.len();
+            assert_eq!((data, missing), (4, 56 - len));
+        }
+        let (packet, missing) = Packet::parse_truncated(&whole[..39], 17).unwrap();
         assert!(matches!(packet.payload, Payload::Malformed { .. }));
-        assert_eq!(missing, 5);
+        assert_eq!(missing, 17);
+    }
+
+    #[test]
+    fn of_options_cut_short_those_are_read_that_are_there() {
+        // A SYN with a header of 40 bytes under a snapshot length of 68 on Ethernet.
+        let whole = hex(SYN_V4);
+        let all = parse(&whole);
+        let (packet, missing) = Packet::parse_truncated(&whole[..54], 6).unwrap();
+        let (segment, all) = (packet.tcp().unwrap(), all.tcp().unwrap());
+        assert_eq!(
+            (segment.seq, segment.flags, missing),
+            (all.seq, all.flags, 6)
+        );
+        assert_eq!(segment.options.mss(), Some(1460));
+        assert_eq!(segment.options.timestamps(), None);
+        assert!(segment.payload.is_empty());
+        // Longer than the packet is no cut.
+        let mut overlong = hex(DATA_V4);
+        overlong[32] = 0xf0;
+        let (packet, _) = Packet::parse_truncated(&overlong, 0).unwrap();
+        assert!(matches!(packet.payload, Payload::Malformed { .. }));
     }
 
     #[test]

@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use pnet_packet::tcp::{MutableTcpPacket, TcpPacket};
 
 use super::ip::PROTOCOL_TCP;
-use super::{Flags, Options, SeqNumber, WireError, checksum};
+use super::{Flags, Options, SeqNumber, TcpOption, WireError, checksum};
 
 const WHAT: &str = "TCP header";
-const CHECKSUM_WORD: usize = 8;
 
 /// One TCP segment (RFC 9293 3.1). The data offset is not a field: it follows from the options.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -77,6 +76,28 @@ impl Segment {
         })
     }
 
+    /// Reads a segment of which `missing` bytes were not captured, some of its options among them.
+    /// `None` where that does not explain why it cannot be read.
+    pub(super) fn parse_cut(bytes: &[u8], missing: usize) -> Option<Segment> {
+        let fixed = bytes.first_chunk::<{ Self::MIN_HEADER }>()?;
+        let header_len = usize::from(fixed[12] >> 4) * 4;
+        let data = (bytes.len() + missing).checked_sub(header_len)?;
+        if header_len <= bytes.len() {
+            return None;
+        }
+        // The one that is cut in two is not malformed.
+        let there = Options::parse(&bytes[Self::MIN_HEADER..]);
+        let is_whole = |option: &&TcpOption| !matches!(option, TcpOption::Malformed(_));
+        let whole: Vec<TcpOption> = there.iter().filter(is_whole).cloned().collect();
+        let mut alone = *fixed;
+        alone[12] = fixed[12] & 0xf | 0x50;
+        Some(Segment {
+            options: whole.into(),
+            payload: vec![0; data],
+            ..Segment::parse(&alone).ok()?
+        })
+    }
+
     /// The bytes of this segment, the checksum field as it stands.
     ///
     /// The header holds whole words and at most [`Options::MAX_LEN`] bytes of options: options of
@@ -86,12 +107,21 @@ impl Segment {
         let mut bytes = Vec::with_capacity(self.header_len() + self.payload.len());
         bytes.resize(Self::MIN_HEADER, 0);
         self.options.emit_to_header(&mut bytes);
-        let header_len = bytes.len();
+        let options_len = bytes.len() - Self::MIN_HEADER;
+        let fixed = self.fixed_header(self.checksum, options_len);
+        bytes[..Self::MIN_HEADER].copy_from_slice(&fixed);
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+
+    fn fixed_header(&self, checksum: u16, options_len: usize) -> [u8; Self::MIN_HEADER] {
+        let words = (Self::MIN_HEADER + options_len) / 4;
         let [reserved, flags] = self.flags.bits().to_be_bytes();
+        let mut bytes = [0; Self::MIN_HEADER];
         let mut tcp =
             MutableTcpPacket::new(&mut bytes).expect("the buffer holds the fixed TCP header");
         tcp.set_data_offset(
-            u8::try_from(header_len / 4).expect("options are at most 40 bytes, so at most 15"),
+            u8::try_from(words).expect("options are at most 40 bytes, so at most 15"),
         );
         tcp.set_source(self.src_port);
         tcp.set_destination(self.dst_port);
@@ -100,9 +130,8 @@ impl Segment {
         tcp.set_reserved(reserved);
         tcp.set_flags(flags);
         tcp.set_window(self.window);
-        tcp.set_checksum(self.checksum);
+        tcp.set_checksum(checksum);
         tcp.set_urgent_ptr(self.urgent);
-        bytes.extend_from_slice(&self.payload);
         bytes
     }
 
@@ -158,13 +187,16 @@ impl Segment {
     }
 
     fn computed_checksum(&self, src: IpAddr, dst: IpAddr) -> Option<u16> {
-        checksum::transport(&self.emit(), CHECKSUM_WORD, src, dst, PROTOCOL_TCP)
+        let mut options = Vec::with_capacity(Options::MAX_LEN);
+        self.options.emit_to_header(&mut options);
+        let header = self.fixed_header(0, options.len());
+        let parts = [&header[..], &options, &self.payload];
+        checksum::transport(&parts, src, dst, PROTOCOL_TCP)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::TcpOption;
     use super::super::samples::{SYN_V4, SYN_V6, hex};
     use super::*;
 
