@@ -133,8 +133,12 @@ impl<'a> Explainer<'a> {
     fn take(&mut self, sighting: Sighting) -> io::Result<()> {
         let queue = &mut self.queue;
         let forget = |stream| report(queue, stream);
-        let pair = self.streams.pair(&sighting);
-        let Some(Found { stream, is_new }) = self.streams.find(&sighting, forget) else {
+        let Some(Found {
+            stream,
+            pair,
+            is_new,
+        }) = self.streams.find(&sighting, forget)
+        else {
             return Ok(());
         };
         let selection = &self.wishes.selection;

@@ -1,6 +1,7 @@
 //! Connections told apart, followed and forgotten, in captures written here.
 
 mod capture;
+mod ours;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -119,13 +119,6 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_the_other_way_is_no_copy() {
-        let mut copies = Copies::default();
-        assert!(!is_copy(&mut copies, 0, 1));
-        assert!(!copies.is_copy(Stamp(1), 2, Some(Direction::Sent), &[0x45, 0]));
-    }
-
-    #[test]
     fn a_flood_is_not_compared_with_all_of_itself() {
         let mut copies = Copies::default();
         for at in 0..10_000 {

@@ -88,6 +88,11 @@ impl<W: Write> Pcapng<W> {
         Ok(pcapng)
     }
 
+    /// What it was written to.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
     /// Whether the interface of this index has been described.
     pub fn describes(&self, index: u32) -> bool {
         self.place(index).is_some()

@@ -80,7 +80,8 @@ impl Capture {
     }
 }
 
-fn packet(frame: &str) -> Vec<u8> {
+/// One frame of [`Capture::add`].
+pub(super) fn packet(frame: &str) -> Vec<u8> {
     for (word, quoted) in [("icmp8 ", 28), ("icmp ", usize::MAX)] {
         if let Some(frame) = frame.strip_prefix(word) {
             return error(&segment(frame), quoted);
