@@ -6,6 +6,7 @@ use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use serde_json::Value;
 
@@ -50,8 +51,15 @@ impl Witness {
         if finished.status.code().is_some() {
             explains(&self.file, &finished.json());
         }
-        if self.is_own {
-            fs::remove_file(&self.file).expect("a capture to remove");
+    }
+}
+
+impl Drop for Witness {
+    /// What a test failed for is kept.
+    fn drop(&mut self) {
+        if self.is_own && !thread::panicking() {
+            // There may be none.
+            let _ = fs::remove_file(&self.file);
         }
     }
 }
