@@ -74,10 +74,11 @@ impl Observer {
         if lacking <= 0 || i64::from(lacking) > most || self.vantage == Vantage::Ours {
             return;
         }
+        let fin = self.ends.known(sender).fin;
         let Some(text) = &mut self.sides[sender].text else {
             return;
         };
-        let skipped = text.skip_to(segment.ack);
+        let skipped = text.skip_to(segment.ack, fin);
         let took_fin = text.fin_is_next();
         if took_fin {
             text.take_fin();
@@ -122,6 +123,11 @@ impl Observer {
         if segment.flags.rst() {
             self.close.reset(from, self.ends.states(from));
         }
+        if segment.flags.syn() && from == End::Local {
+            // RFC 7413: data may come with the SYN, and counts if the SYN-ACK acknowledges it.
+            let data = &mut self.exchange.data;
+            data.sent = data.sent.max(u64::from(segment.text_len()));
+        }
         self.take(t_ns, from, segment);
     }
 
@@ -161,6 +167,7 @@ impl Observer {
             self.exchange.handshake.peer_isn = Some(segment.seq);
             self.sides.peer.text = Some(Reassembly::new(segment.seq + 1));
             self.sides.local.una = flags.ack().then_some(segment.ack);
+            self.take_text_of_syn(segment);
             self.rtt.syn_ack(t_ns);
             self.agree(segment);
         }
@@ -171,6 +178,14 @@ impl Observer {
                 segment: self.exchange.segments.len().saturating_sub(1),
                 t_ns,
             });
+        }
+    }
+
+    /// What came with the SYN has arrived as far as the SYN-ACK says.
+    fn take_text_of_syn(&mut self, syn_ack: &Segment) {
+        let local = &mut self.sides.local;
+        if let Some(text) = local.text.as_mut().filter(|_| syn_ack.flags.ack()) {
+            local.arrived += u64::from(text.skip_to(syn_ack.ack, None));
         }
     }
 

@@ -55,9 +55,12 @@ impl Reassembly {
         self.nxt.diff(before).unsigned_abs()
     }
 
-    /// Everything before `nxt` has arrived, but for a FIN, which [`Reassembly::take_fin`] passes.
-    /// Returns how many bytes of it had not been taken.
-    pub fn skip_to(&mut self, nxt: SeqNumber) -> u32 {
+    /// Everything before `nxt` has arrived, and the FIN that stands at `fin` if that is before it;
+    /// [`Reassembly::take_fin`] passes that. Returns how many bytes of it had not been taken.
+    pub fn skip_to(&mut self, nxt: SeqNumber, fin: Option<SeqNumber>) -> u32 {
+        if let Some(fin) = fin.filter(|fin| fin.lt(nxt)) {
+            self.end_at(fin);
+        }
         let to = self.fin.map_or(nxt, |fin| earlier(fin, nxt));
         if self.closed || to.le(self.nxt) {
             return 0;
