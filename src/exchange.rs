@@ -14,7 +14,8 @@ use crate::clock::Stamp;
 use crate::tcp::{Negotiated, State, StateSet};
 use crate::wire::{IcmpMessage, IpHeader, Options, Segment, SeqNumber};
 
-pub use anomaly::{Anomaly, AnomalyKind};
+pub(crate) use anomaly::one_more;
+pub use anomaly::{Anomaly, AnomalyKind, MOST_OF_A_KIND};
 pub use close::{CloseRecord, Manner, Outcome};
 pub use news::{NewState, News, Since};
 pub use untold::{Notes, Untold};

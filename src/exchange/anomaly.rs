@@ -25,6 +25,18 @@ impl Anomaly {
     }
 }
 
+/// So many anomalies of a kind are kept: what repeats itself fills no memory.
+pub const MOST_OF_A_KIND: usize = 100;
+
+/// The text of one more anomaly of a kind of which there are `before`; the last says that it is, and
+/// after it there is none.
+pub(crate) fn one_more(before: usize, text: String) -> Option<String> {
+    match before + 1 {
+        MOST_OF_A_KIND => Some(text + " (more of this kind are not listed)"),
+        count => (count < MOST_OF_A_KIND).then_some(text),
+    }
+}
+
 macro_rules! kinds {
     ($($kind:ident $id:literal $meaning:literal,)*) => {
         /// What can be out of the ordinary. The manual page explains each under its word.

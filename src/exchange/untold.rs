@@ -1,9 +1,7 @@
 //! What whoever drove a connection knows of it, and no frame tells.
 
+use super::anomaly::one_more;
 use super::{Anomaly, AnomalyKind, Exchange, Outcome};
-
-/// So many anomalies of a kind are kept: what repeats itself fills no memory.
-const MOST_OF_A_KIND: usize = 100;
 
 impl AnomalyKind {
     /// What the driver alone knows of one frame.
@@ -25,15 +23,10 @@ pub struct Notes(Vec<(AnomalyKind, String)>);
 
 impl Notes {
     /// One more, where there is room.
-    pub fn push(&mut self, kind: AnomalyKind, mut text: String) {
+    pub fn push(&mut self, kind: AnomalyKind, text: String) {
         let before = self.0.iter().filter(|(other, _)| *other == kind).count();
-        if before >= MOST_OF_A_KIND {
-            return;
-        }
-        if before + 1 == MOST_OF_A_KIND {
-            text += " (more of this kind are not listed)";
-        }
-        self.0.push((kind, text));
+        self.0
+            .extend(one_more(before, text).map(|text| (kind, text)));
     }
 
     /// Whether there is one of this kind.

@@ -2,16 +2,16 @@
 
 use std::net::IpAddr;
 
-use crate::exchange::{AnomalyKind, End, IcmpPacket, IcmpRecord, QUOTED, Verdict};
+use crate::exchange::{AnomalyKind, End, IcmpPacket, IcmpRecord, MOST_OF_A_KIND, QUOTED, Verdict};
 use crate::tcp::{IcmpJudgement, State, judge_icmp};
 use crate::wire::{IcmpMessage, IpHeader, Quote};
 
-use super::{MOST_OF_A_KIND, Observer};
+use super::Observer;
 
 impl Observer {
     pub(super) fn record_icmp(&mut self, t_ns: i64, ip: &IpHeader, message: &IcmpMessage) {
         let packets = &mut self.exchange.icmp_packets;
-        if packets.len() < MOST_OF_A_KIND as usize {
+        if packets.len() < MOST_OF_A_KIND {
             let body = &message.body;
             packets.push(IcmpPacket {
                 t_ns,

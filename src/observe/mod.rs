@@ -26,7 +26,7 @@ use std::mem;
 use crate::clock::Stamp;
 use crate::exchange::{
     Anomaly, AnomalyKind, Checksum, End, Exchange, NewState, News, PREVIEW, SegmentRecord, Since,
-    StateChange, Verdict,
+    StateChange, Verdict, one_more,
 };
 use crate::tcp::reassembly::Reassembly;
 use crate::tcp::window::{AckJudgement, ack_answers_syn, judge_ack, segment_acceptable};
@@ -94,7 +94,7 @@ pub struct Observer {
     /// Segments are not kept.
     forgets: bool,
     /// How many of each kind there were.
-    anomalies_of: HashMap<AnomalyKind, u32>,
+    anomalies_of: HashMap<AnomalyKind, usize>,
     /// What the last frame told.
     news: News,
     last: Stamp,
@@ -123,9 +123,6 @@ struct Newest {
     seq: SeqNumber,
     flags: Flags,
 }
-
-/// A peer that repeats itself fills no memory.
-const MOST_OF_A_KIND: u32 = 100;
 
 /// So many segments are kept; a peer that floods us fills no memory.
 const MOST_SEGMENTS: usize = 10_000;
@@ -570,17 +567,14 @@ impl Observer {
         }
     }
 
-    fn anomaly(&mut self, kind: AnomalyKind, t_ns: i64, mut text: String) {
+    fn anomaly(&mut self, kind: AnomalyKind, t_ns: i64, text: String) {
         let count = self.anomalies_of.entry(kind).or_default();
+        let text = one_more(*count, text);
         *count += 1;
-        if *count > MOST_OF_A_KIND {
-            return;
+        if let Some(text) = text {
+            self.news.anomalies.push((kind, text.clone()));
+            self.exchange.anomalies.push(Anomaly::new(kind, t_ns, text));
         }
-        if *count == MOST_OF_A_KIND {
-            text += " (more of this kind are not listed)";
-        }
-        self.news.anomalies.push((kind, text.clone()));
-        self.exchange.anomalies.push(Anomaly::new(kind, t_ns, text));
     }
 }
 

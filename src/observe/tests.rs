@@ -6,8 +6,9 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::{MOST_CONTROLS, MOST_OF_A_KIND, MOST_SEGMENTS, Observer, Subject, Vantage};
+use super::{MOST_CONTROLS, MOST_SEGMENTS, Observer, Subject, Vantage};
 use crate::clock::{Stamp, Time};
+use crate::exchange::MOST_OF_A_KIND;
 use crate::exchange::{Basis, Checksum, End, Exchange, Flow, News, Outcome, Since, Verdict};
 use crate::link::{Direction, Frame};
 use crate::tcp::{Config, Connection, Schedule, State, StateSet};
@@ -306,7 +307,7 @@ fn endless_repeats_fill_no_memory() {
         .iter()
         .filter(|id| **id == "syn-ack-repeated")
         .count();
-    assert_eq!(repeats, MOST_OF_A_KIND as usize);
+    assert_eq!(repeats, MOST_OF_A_KIND);
     assert_eq!(exchange.anomalies.len(), repeats + 1);
     assert!(exchange.states.len() < 10);
 }
