@@ -62,10 +62,12 @@ impl Observer {
             );
             return self.anomaly_once(AnomalyKind::PathMtu, t_ns, text);
         }
-        let text = format!(
-            "an ICMP error ({}) from {from} about this connection was ignored",
-            message.reason()
-        );
+        self.note_ignored(t_ns, from, message.reason());
+    }
+
+    pub(super) fn note_ignored(&mut self, t_ns: i64, from: IpAddr, reason: &str) {
+        let text =
+            format!("an ICMP error ({reason}) from {from} about this connection was ignored");
         self.anomaly(AnomalyKind::IcmpIgnored, t_ns, text);
     }
 

@@ -154,6 +154,9 @@ impl Observer {
             self.close.reset(End::Peer, self.ends.states(End::Peer));
         } else if opens {
             self.decide(Verdict::Open, if flags.ack() { "syn-ack" } else { "syn" });
+            if let Some(error) = self.exchange.icmp.take() {
+                self.note_ignored(t_ns, error.from, error.reason);
+            }
         } else {
             let text = format!("a segment ({flags}) that answers no SYN was ignored");
             return self.anomaly(AnomalyKind::UnexpectedSegment, t_ns, text);

@@ -6,6 +6,8 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+mod afar;
+
 use super::{MOST_CONTROLS, MOST_SEGMENTS, Observer, Subject, Vantage};
 use crate::clock::{Stamp, Time};
 use crate::exchange::MOST_OF_A_KIND;
@@ -24,7 +26,11 @@ const IRS: SeqNumber = SeqNumber(7);
 /// else each comes 10 ms after the last. Our SYN is 0, the peer's is 0. What the frames tell one by
 /// one must be what they tell in the end.
 fn observed(frames: &[&str]) -> Exchange {
-    let mut observer = Observer::new(Vantage::Ours);
+    observed_from(Vantage::Ours, frames)
+}
+
+fn observed_from(vantage: Vantage, frames: &[&str]) -> Exchange {
+    let mut observer = Observer::new(vantage);
     let mut told = News::default();
     let mut now = 0;
     for frame in frames {
