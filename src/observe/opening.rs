@@ -219,7 +219,8 @@ impl Observer {
         let syn = self.syn.as_ref();
         self.exchange.agreed = syn.map(|syn| Negotiated::from_syns(syn, syn_ack));
         let agreed = self.exchange.agreed;
-        let text_to = |side: fn(Negotiated) -> Side| agreed.map(|it| it.most_text(side(it)));
+        let text_to =
+            |side: fn(Negotiated) -> Side| agreed.map(|it| it.most_text(side(it).mss.into()));
         let to_client = self.sides.local.advertised.window;
         let to_server = u32::from(syn_ack.window);
         let by_server = Queue::new(text_to(|it| it.opener), to_client, syn_ack.seq + 1);

@@ -95,7 +95,7 @@ impl Queue {
     /// Not so where its text left `at_once`, as it was written.
     fn fin_may_wait(&mut self, segment: &Segment, at_once: bool) -> bool {
         self.hear(segment);
-        let len = segment.payload.len() as u32;
+        let len = segment.text_len();
         let end = segment.text_seq() + len;
         if len == 0 {
             return self.text_may_wait();

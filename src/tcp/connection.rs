@@ -171,11 +171,6 @@ impl Connection {
         }
     }
 
-    /// What the SYNs agreed on, once there were two.
-    pub fn negotiated(&self) -> Option<Negotiated> {
-        self.negotiated
-    }
-
     /// RFC 9293 3.10.1, passive OPEN.
     pub fn listen(&mut self) {
         self.state = State::Listen;
@@ -285,14 +280,20 @@ impl Connection {
         )
     }
 
-    pub(super) fn our_side_shift(&self) -> u8 {
-        self.negotiated.map_or(0, |agreed| {
-            if self.passive {
-                agreed.answerer.window_shift
-            } else {
-                agreed.opener.window_shift
-            }
+    /// What we and the peer agreed on: our side, and the other.
+    fn sides(&self) -> Option<(Side, Side)> {
+        self.negotiated.map(|agreed| match self.passive {
+            true => (agreed.answerer, agreed.opener),
+            false => (agreed.opener, agreed.answerer),
         })
+    }
+
+    pub(super) fn our_side_shift(&self) -> u8 {
+        self.sides().map_or(0, |(ours, _)| ours.window_shift)
+    }
+
+    pub(super) fn peer_shift(&self) -> u8 {
+        self.sides().map_or(0, |(_, peer)| peer.window_shift)
     }
 
     /// Both SYNs have come: how large our segments are, and what our window is. In units of the
@@ -305,19 +306,10 @@ impl Connection {
 
     /// What both ends and our network take, in bytes (RFC 9293 3.7.1).
     fn max_text(&self) -> u32 {
-        let Some(agreed) = self.negotiated else {
+        let Some((agreed, (_, peer))) = self.negotiated.zip(self.sides()) else {
             return 0;
         };
-        let peer = if self.passive {
-            agreed.opener
-        } else {
-            agreed.answerer
-        };
-        let ours = Side {
-            mss: u16::try_from(self.max_segment).unwrap_or(u16::MAX),
-            ..peer
-        };
-        agreed.most_text(peer).min(agreed.most_text(ours))
+        agreed.most_text(self.max_segment.min(peer.mss.into()))
     }
 
     pub(super) fn uses_timestamps(&self) -> bool {
@@ -326,16 +318,6 @@ impl Connection {
 
     pub(super) fn uses_ecn(&self) -> bool {
         self.negotiated.is_some_and(|agreed| agreed.ecn)
-    }
-
-    pub(super) fn peer_shift(&self) -> u8 {
-        self.negotiated.map_or(0, |agreed| {
-            if self.passive {
-                agreed.opener.window_shift
-            } else {
-                agreed.answerer.window_shift
-            }
-        })
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -33,11 +33,11 @@ pub const MAX_SHIFT: u8 = 14;
 const DEFAULT_MSS: u16 = 536;
 
 impl Negotiated {
-    /// The most text that a segment to `receiver` carries, in bytes: options come out of the MSS
+    /// The most text of a segment to an end that takes such an MSS, in bytes: options come out of it
     /// (RFC 6691 2).
-    pub fn most_text(&self, receiver: Side) -> u32 {
+    pub fn most_text(&self, mss: u32) -> u32 {
         const TIMESTAMPS: u32 = 12;
-        u32::from(receiver.mss).saturating_sub(if self.timestamps { TIMESTAMPS } else { 0 })
+        mss.saturating_sub(if self.timestamps { TIMESTAMPS } else { 0 })
     }
 
     /// `syn` is the first SYN, `answer` the SYN-ACK (or, when both opened, the other SYN).

@@ -330,7 +330,7 @@ impl Connection {
             // the window and was answered there.
             return;
         }
-        let len = segment.payload.len() as u32;
+        let len = segment.text_len();
         if len == 0 && !segment.flags.fin() {
             return; // An ACK is never sent for an ACK: two ends would never stop.
         }

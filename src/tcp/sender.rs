@@ -94,7 +94,7 @@ impl Sender {
         self.mss = self.mss.min(mss.max(LEAST_MSS));
         self.congestion.set_mss(self.mss);
         if self.text_is_outstanding() {
-            self.cursor = self.una;
+            self.go_back();
         }
     }
 
