@@ -262,7 +262,7 @@ fn the_manual_page_names_every_reason_and_no_other() {
     for (reason, file) in NOT_POSSIBLE {
         assert!(read(file).contains(&format!("\"{reason}\"")), "{reason}");
     }
-    let mut known = BTreeSet::from(["syn-ack", "syn", "reset", "no-response"]);
+    let mut known = BTreeSet::from(["syn-ack", "syn", "reset", "no-response", "established"]);
     known.extend(NOT_POSSIBLE.map(|(reason, _)| reason));
     let any = (0..=u8::MAX).flat_map(|icmp_type| (0..=u8::MAX).map(move |code| (icmp_type, code)));
     for (icmp_type, code) in any {
