@@ -37,6 +37,12 @@ impl LinkType {
     pub const IPV6: LinkType = LinkType(229);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: LinkType = LinkType(276);
+
+    /// That of captures on all interfaces of a host.
+    #[must_use]
+    pub fn is_of_any(self) -> bool {
+        matches!(self, LinkType::LINUX_SLL | LinkType::LINUX_SLL2)
+    }
 }
 
 impl fmt::Display for LinkType {
@@ -127,6 +133,16 @@ pub fn direction(link: LinkType, frame: &[u8]) -> Option<Direction> {
         4 => Some(Direction::Sent),
         _ => None,
     }
+}
+
+/// On which of the host's interfaces a frame of a capture on all of them was: `sll2_if_index`.
+#[must_use]
+pub fn interface(link: LinkType, frame: &[u8]) -> Option<u32> {
+    let index = match link {
+        LinkType::LINUX_SLL2 if frame.len() >= COOKED2_LEN => frame[4..8].try_into().ok()?,
+        _ => return None,
+    };
+    Some(u32::from_be_bytes(index))
 }
 
 /// The IP packet behind an EtherType, through every tag, label and header that may lie between.

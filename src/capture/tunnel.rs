@@ -1,7 +1,7 @@
 //! From an IP packet to the one inside its tunnels.
 
 use super::link::{ether_type, mpls};
-use crate::wire::IpHeader;
+use crate::wire::{IpHeader, PROTOCOL_TCP};
 
 /// Tunnels within tunnels that are entered; nobody stacks more.
 pub const MAX_DEPTH: u8 = 8;
@@ -54,6 +54,15 @@ pub fn innermost(packet: &[u8], beyond: usize) -> Innermost<'_> {
 }
 
 fn enter(outer: Innermost<'_>) -> Option<Innermost<'_>> {
+    // Most packets are plain TCP: not worth a look at the whole header, which is read later.
+    let protocol_at = if outer.packet.first()? >> 4 == 4 {
+        9
+    } else {
+        6
+    };
+    if *outer.packet.get(protocol_at)? == PROTOCOL_TCP {
+        return None;
+    }
     let (ip, payload, _) = IpHeader::split(outer.packet).ok()?;
     if ip.is_partial() {
         return None;

@@ -16,6 +16,7 @@ mod watched;
 
 use std::io::{self, Read};
 
+use crate::capture::link::interface;
 use crate::capture::{CaptureError, Comments, Item, Reader};
 use crate::clock::Stamp;
 use crate::exchange::End;
@@ -94,10 +95,11 @@ fn explain_within<R: Read>(
         frames += 1;
         // A frame without a stamp came after the one before it, and that is all there is to know.
         last = captured.stamp.unwrap_or(last);
-        let (interface, direction) = (captured.interface.index, captured.direction);
+        let (link, direction) = (captured.interface.link, captured.direction);
+        let interface = interface(link, captured.bytes).unwrap_or(captured.interface.index);
         let is_copy = |packet: &[u8]| {
             // Those of ours are counted once already.
-            captured.interfaces > 1
+            (captured.interfaces > 1 || link.is_of_any())
                 && !captured.is_ours
                 && copies.is_copy(last, interface, direction, packet)
         };
@@ -131,8 +133,12 @@ impl<'a> Explainer<'a> {
     fn take(&mut self, sighting: Sighting) -> io::Result<()> {
         let queue = &mut self.queue;
         let forget = |stream| report(queue, stream);
-        let pair = self.streams.pair(&sighting);
-        let Some(Found { stream, is_new }) = self.streams.find(&sighting, forget) else {
+        let Some(Found {
+            stream,
+            pair,
+            is_new,
+        }) = self.streams.find(&sighting, forget)
+        else {
             return Ok(());
         };
         let selection = &self.wishes.selection;

@@ -114,6 +114,8 @@ struct Mark {
 /// What a frame belongs to.
 pub(super) struct Found<'a> {
     pub(super) stream: &'a mut Stream,
+    /// Its ends.
+    pub(super) pair: Pair,
     /// It is new.
     pub(super) is_new: bool,
 }
@@ -164,16 +166,14 @@ impl Streams {
         mut forget: impl FnMut(Stream),
     ) -> Option<Found<'_>> {
         let (pair, at) = (self.pair(sighting), sighting.at);
-        let begins = sighting
-            .ours
-            .as_ref()
-            .is_some_and(|ours| ours.begins.is_some());
         let place = self.places.get(&pair).copied();
         let before = place.and_then(|place| self.followed[place].as_ref());
+        let ours = sighting.ours.as_ref();
+        let begins = ours.is_some_and(|ours| ours.begins.is_some());
         let is_new = match (before, &sighting.head) {
             _ if begins => true,
             // A SYN of somebody else on our connection opens no other.
-            (Some(stream), _) if sighting.ours.is_some() && stream.probe.is_some() => false,
+            (Some(stream), _) if ours.is_some() && stream.probe.is_some() => false,
             (Some(stream), Some(head)) => {
                 let (numbers, from) = (&stream.numbers, stream.sender(sighting));
                 numbers.differs(from, head)
@@ -184,17 +184,38 @@ impl Streams {
             // Wireshark numbers no segment without a whole header.
             (None, None) => return None,
         };
+        if begins {
+            self.last_probe = Some(pair);
+        }
         let place = match place {
             Some(place) if !is_new => place,
             _ => self.open(pair, sighting, &mut forget),
         };
-        if begins {
-            self.last_probe = Some(pair);
-        }
         let stream = self.followed[place].as_mut()?;
         stream.last_frame = sighting.number;
         stream.last_seen = at;
-        Some(Found { stream, is_new })
+        Some(Found {
+            stream,
+            pair,
+            is_new,
+        })
+    }
+
+    /// The ends that a frame is about. Where we captured a segment that cannot be read, from the
+    /// address that we probe, it may be ours, whatever its ports.
+    fn pair(&self, sighting: &Sighting) -> Pair {
+        let own = sighting.pair();
+        let is_read = !matches!(sighting.what, What::Malformed { .. } | What::Fragment);
+        match self.last_probe {
+            Some(probe) if sighting.ours.is_some() && !is_read && probe.has_hosts_of(own) => probe,
+            _ => own,
+        }
+    }
+
+    /// Our last probe, as long as it is followed.
+    pub(super) fn last_probe(&mut self) -> Option<&mut Stream> {
+        let place = *self.places.get(&self.last_probe?)?;
+        self.followed[place].as_mut()
     }
 
     /// Begins a connection; the one before it on these ends is over with that.
@@ -211,23 +232,6 @@ impl Streams {
         }
         self.places.insert(pair, place);
         place
-    }
-
-    /// The ends that a frame is about. Where we captured a segment that cannot be read, from the
-    /// address that we probe, it may be ours, whatever its ports.
-    pub(super) fn pair(&self, sighting: &Sighting) -> Pair {
-        let own = sighting.pair();
-        let is_read = !matches!(sighting.what, What::Malformed { .. } | What::Fragment);
-        match self.last_probe {
-            Some(probe) if sighting.ours.is_some() && !is_read && probe.has_hosts_of(own) => probe,
-            _ => own,
-        }
-    }
-
-    /// Our last probe, as long as it is followed.
-    pub(super) fn last_probe(&mut self) -> Option<&mut Stream> {
-        let place = *self.places.get(&self.last_probe?)?;
-        self.followed[place].as_mut()
     }
 
     fn get(&self, pair: &Pair) -> Option<&Stream> {
