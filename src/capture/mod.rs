@@ -264,6 +264,13 @@ impl<R: Read> Reader<R> {
         self.source.offset()
     }
 
+    /// There is nothing of the input at hand beyond what was given out: for the next, it has to be
+    /// waited for.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.source.bytes().len() <= self.given
+    }
+
     fn find(&mut self) -> Result<Option<Found>, CaptureError> {
         while !self.is_over && !self.source.is_at_end()? {
             let record = match &mut self.format {

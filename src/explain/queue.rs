@@ -24,7 +24,8 @@ pub(super) struct Queue<'a> {
     asked_for: u64,
     /// The numbers of those that are not over.
     open: BTreeSet<u64>,
-    waiting: BTreeMap<u64, Connection>,
+    /// Boxed: nodes of whole connections would be moved about.
+    waiting: BTreeMap<u64, Box<Connection>>,
     weight: usize,
 }
 
@@ -56,7 +57,7 @@ impl<'a> Queue<'a> {
     pub(super) fn over(&mut self, connection: Connection) {
         self.open.remove(&connection.stream);
         self.weight += weight(&connection);
-        self.waiting.insert(connection.stream, connection);
+        self.waiting.insert(connection.stream, Box::new(connection));
     }
 
     /// Reports what can be reported.
@@ -79,7 +80,8 @@ impl<'a> Queue<'a> {
 
     /// Reports what is left.
     pub(super) fn end(mut self, totals: &Totals) -> io::Result<()> {
-        let mut rest: Vec<Connection> = std::mem::take(&mut self.waiting).into_values().collect();
+        let mut rest: Vec<Box<Connection>> =
+            std::mem::take(&mut self.waiting).into_values().collect();
         self.order.sort(&mut rest);
         for connection in &rest {
             self.report(connection)?;

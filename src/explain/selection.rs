@@ -42,7 +42,7 @@ pub enum Order {
 
 impl Order {
     /// Sorts what is reported; within the same, by number.
-    pub fn sort(self, connections: &mut [Connection]) {
+    pub fn sort(self, connections: &mut [Box<Connection>]) {
         connections.sort_by_key(|it| it.stream);
         match self {
             Order::Time => {}

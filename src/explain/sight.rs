@@ -6,6 +6,8 @@ use crate::capture::Captured;
 use crate::capture::link::network;
 use crate::capture::tunnel::innermost;
 use crate::clock::Stamp;
+use crate::exchange::{AnomalyKind, Checksum, End};
+use crate::observe::Subject;
 use crate::wire::{
     Flags, IcmpMessage, IpHeader, PROTOCOL_TCP, Packet, Payload, Quote, Segment, SeqNumber,
 };
@@ -39,10 +41,42 @@ impl Sighting {
         Pair::of(self.src, self.dst)
     }
 
+    /// What of it is told of its connection. The end `from` sent it or, where it is an ICMP error, is
+    /// quoted with it.
+    pub(super) fn frame(self, from: End) -> Frame {
+        Frame {
+            number: self.number,
+            at: self.at,
+            from,
+            bytes: self.bytes,
+            head: self.head,
+            is_quote: self.is_quote(),
+            is_copy: self.is_copy,
+            subject: self.what.subject(from),
+            notes: self.ours.map_or(Vec::new(), |ours| ours.notes),
+        }
+    }
+
     /// An ICMP error, not a segment.
     pub(super) fn is_quote(&self) -> bool {
         matches!(self.what, What::Icmp { .. })
     }
+}
+
+/// A frame of a connection.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) number: u64,
+    pub(super) at: Stamp,
+    pub(super) from: End,
+    pub(super) bytes: u64,
+    pub(super) head: Option<Head>,
+    pub(super) is_quote: bool,
+    pub(super) is_copy: bool,
+    /// What there is to observe.
+    pub(super) subject: Option<Subject>,
+    /// What tcpshake says of it, where it captured it.
+    pub(super) notes: Vec<(AnomalyKind, String)>,
 }
 
 /// What the frame is.
@@ -51,8 +85,7 @@ pub(super) enum What {
     Segment {
         ip: IpHeader,
         segment: Segment,
-        /// The capture does not hold all of it.
-        is_cut: bool,
+        checksum: Checksum,
     },
     /// A header that cannot be read.
     Malformed { error: String },
@@ -65,6 +98,32 @@ pub(super) enum What {
         /// Its checksum is right, as far as can be told.
         is_intact: bool,
     },
+}
+
+impl What {
+    fn subject(self, from: End) -> Option<Subject> {
+        Some(match self {
+            What::Segment {
+                ip,
+                segment,
+                checksum,
+            } => Subject::Segment {
+                from,
+                ip,
+                segment,
+                checksum,
+            },
+            What::Malformed { error } => Subject::Malformed { error },
+            What::Fragment => Subject::Fragment,
+            What::Icmp {
+                ip,
+                message,
+                quote,
+                is_intact: true,
+            } if from == End::Local => Subject::Icmp { ip, message, quote },
+            What::Icmp { .. } => return None,
+        })
+    }
 }
 
 /// Two ends, whichever of them sends: address and port of each, IPv4 addresses mapped (RFC 4291
@@ -177,10 +236,15 @@ fn read(packet: Packet, is_cut: bool) -> Option<([SocketAddr; 2], Option<Head>, 
                 SocketAddr::new(dst, segment.dst_port),
             ];
             let head = Some(Head::from(&segment));
+            // Of a segment that the capture does not hold all of, it says nothing.
+            let checksum = match is_cut {
+                true => Checksum::Pending,
+                false => Checksum::of(&segment, src, dst),
+            };
             let what = What::Segment {
                 ip,
                 segment,
-                is_cut,
+                checksum,
             };
             Some((ports, head, what))
         }

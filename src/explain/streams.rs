@@ -10,20 +10,19 @@ use crate::tcp::TWO_MSL;
 use super::numbers::Numbers;
 use super::ours::Probe;
 use super::sight::{Pair, Sighting, What};
-use super::watched::Watched;
 
 /// A connection that is being followed.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// Its number, as Wireshark counts (`tcp.stream`).
     pub(super) number: u64,
+    pair: Pair,
     pub(super) client: SocketAddr,
     pub(super) server: SocketAddr,
     pub(super) numbers: Numbers,
     /// Which of our probes it is, in a capture of ours.
     pub(super) probe: Option<Probe>,
-    /// What is to be reported of it; `None` where nobody asked.
-    pub(super) watched: Option<Box<Watched>>,
+    pub(super) is_asked_for: bool,
     last_frame: u64,
     last_seen: Stamp,
     /// It is in the list of those that are over.
@@ -33,7 +32,7 @@ pub(super) struct Stream {
 impl Stream {
     /// The client is the sender of the first SYN, else the receiver of the first SYN-ACK, else the
     /// first sender. What comes first decides.
-    fn opened_by(sighting: &Sighting, number: u64) -> Stream {
+    fn opened_by(sighting: &Sighting, pair: Pair, number: u64) -> Stream {
         let ours = sighting.ours.as_ref();
         let probe = ours.and_then(|ours| ours.begins);
         let answers = match ours.filter(|_| probe.is_some()) {
@@ -49,11 +48,12 @@ impl Stream {
         };
         Stream {
             number,
+            pair,
             client,
             server,
             numbers: Numbers::default(),
             probe,
-            watched: None,
+            is_asked_for: false,
             last_frame: 0,
             last_seen: Stamp::default(),
             lingers: false,
@@ -72,6 +72,14 @@ impl Stream {
             (Some(_), Some(_)) if sighting.is_quote() => End::Local,
             (Some(ours), Some(_)) => ours.from,
             _ => self.end_of(sighting.src),
+        }
+    }
+
+    fn mark(&self, place: usize) -> Mark {
+        Mark {
+            place,
+            number: self.number,
+            last_frame: self.last_frame,
         }
     }
 
@@ -105,17 +113,18 @@ impl Default for Limits {
 
 /// A connection in one of the lists of those that may be forgotten: it is what it was if that was
 /// its last frame.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Mark {
-    pair: Pair,
+    place: usize,
+    number: u64,
     last_frame: u64,
 }
 
 /// What a frame belongs to.
 pub(super) struct Found<'a> {
     pub(super) stream: &'a mut Stream,
-    /// Its ends.
-    pub(super) pair: Pair,
+    /// Its place, which no other has until it is forgotten.
+    pub(super) place: usize,
     /// It is new.
     pub(super) is_new: bool,
 }
@@ -163,7 +172,7 @@ impl Streams {
     pub(super) fn find(
         &mut self,
         sighting: &Sighting,
-        mut forget: impl FnMut(Stream),
+        mut forget: impl FnMut(usize, Stream),
     ) -> Option<Found<'_>> {
         let (pair, at) = (self.pair(sighting), sighting.at);
         let place = self.places.get(&pair).copied();
@@ -196,7 +205,7 @@ impl Streams {
         stream.last_seen = at;
         Some(Found {
             stream,
-            pair,
+            place,
             is_new,
         })
     }
@@ -212,17 +221,24 @@ impl Streams {
         }
     }
 
-    /// Our last probe, as long as it is followed.
-    pub(super) fn last_probe(&mut self) -> Option<&mut Stream> {
+    /// Our last probe and its place, as long as it is followed.
+    pub(super) fn last_probe(&self) -> Option<(usize, &Stream)> {
         let place = *self.places.get(&self.last_probe?)?;
-        self.followed[place].as_mut()
+        Some((place, self.followed[place].as_ref()?))
     }
 
     /// Begins a connection; the one before it on these ends is over with that.
-    fn open(&mut self, pair: Pair, sighting: &Sighting, forget: &mut impl FnMut(Stream)) -> usize {
-        self.forget(&pair, forget);
+    fn open(
+        &mut self,
+        pair: Pair,
+        sighting: &Sighting,
+        forget: &mut impl FnMut(usize, Stream),
+    ) -> usize {
+        if let Some(before) = self.places.get(&pair) {
+            self.forget(*before, forget);
+        }
         self.make_room(sighting.at, forget);
-        let stream = Some(Stream::opened_by(sighting, self.opened));
+        let stream = Some(Stream::opened_by(sighting, pair, self.opened));
         self.opened += 1;
         let place = self.vacant.pop().unwrap_or(self.followed.len());
         if place == self.followed.len() {
@@ -234,49 +250,38 @@ impl Streams {
         place
     }
 
-    fn get(&self, pair: &Pair) -> Option<&Stream> {
-        self.followed[*self.places.get(pair)?].as_ref()
-    }
-
-    /// The connection between these ends is over.
-    pub(super) fn linger(&mut self, pair: Pair) {
-        if let Some(place) = self.places.get(&pair)
-            && let Some(stream) = &mut self.followed[*place]
-        {
+    /// The connection in this place is over.
+    pub(super) fn linger(&mut self, place: usize) {
+        if let Some(stream) = &mut self.followed[place] {
             stream.lingers = true;
-            let last_frame = stream.last_frame;
-            self.lingering.push_back(Mark { pair, last_frame });
+            self.lingering.push_back(stream.mark(place));
         }
     }
 
-    /// Everything that is left, in order.
-    pub(super) fn into_rest(self) -> impl Iterator<Item = Stream> {
-        let mut rest: Vec<Stream> = self.followed.into_iter().flatten().collect();
-        rest.sort_unstable_by_key(|stream| stream.number);
-        rest.into_iter()
+    /// The connection that was marked, unless it is forgotten already.
+    fn marked(&self, mark: &Mark) -> Option<&Stream> {
+        let stream = self.followed[mark.place].as_ref();
+        stream.filter(|stream| stream.number == mark.number)
     }
 
-    fn make_room(&mut self, at: Stamp, forget: &mut impl FnMut(Stream)) {
+    fn make_room(&mut self, at: Stamp, forget: &mut impl FnMut(usize, Stream)) {
         while let Some(mark) = self.lingering.front().copied() {
-            // Where a new one has begun on these ends, that is another matter.
-            let stream = self.get(&mark.pair).filter(|stream| stream.lingers);
-            let Some((last_frame, last_seen)) =
-                stream.map(|stream| (stream.last_frame, stream.last_seen))
-            else {
+            let Some(stream) = self.marked(&mark) else {
                 self.lingering.pop_front();
                 continue;
             };
+            let (now, last_seen) = (stream.mark(mark.place), stream.last_seen);
             let is_crowded = self.lingering.len() > self.limits.lingering;
             let quiet = u128::try_from(at.since(last_seen)).unwrap_or(0);
             if !is_crowded && quiet <= TWO_MSL.as_nanos() {
                 break;
             }
             self.lingering.pop_front();
-            if last_frame == mark.last_frame {
-                self.forget(&mark.pair, forget);
+            if now == mark {
+                self.forget(mark.place, forget);
             } else {
                 // Seen since: in its turn again.
-                self.lingering.push_back(Mark { last_frame, ..mark });
+                self.lingering.push_back(now);
             }
         }
         while self.places.len() >= self.limits.followed {
@@ -284,32 +289,26 @@ impl Streams {
         }
     }
 
-    fn forget_idlest(&mut self, forget: &mut impl FnMut(Stream)) {
+    fn forget_idlest(&mut self, forget: &mut impl FnMut(usize, Stream)) {
         while let Some(mark) = self.idle.pop() {
-            let stream = self.get(&mark.pair);
-            if stream.is_some_and(|stream| stream.last_frame == mark.last_frame) {
-                return self.forget(&mark.pair, forget);
+            let stream = self.marked(&mark);
+            if stream.is_some_and(|stream| stream.mark(mark.place) == mark) {
+                return self.forget(mark.place, forget);
             }
         }
         // Whatever is not in the list was seen after all that are.
-        let all = self.places.iter().filter_map(|(pair, place)| {
-            let last_frame = self.followed[*place].as_ref()?.last_frame;
-            Some(Mark {
-                pair: *pair,
-                last_frame,
-            })
-        });
+        let places = self.followed.iter().enumerate();
+        let all = places.filter_map(|(place, stream)| Some(stream.as_ref()?.mark(place)));
         self.idle = all.collect();
         self.idle
             .sort_unstable_by_key(|mark| std::cmp::Reverse(mark.last_frame));
     }
 
-    fn forget(&mut self, pair: &Pair, forget: &mut impl FnMut(Stream)) {
-        if let Some(place) = self.places.remove(pair)
-            && let Some(stream) = self.followed[place].take()
-        {
+    fn forget(&mut self, place: usize, forget: &mut impl FnMut(usize, Stream)) {
+        if let Some(stream) = self.followed[place].take() {
+            self.places.remove(&stream.pair);
             self.vacant.push(place);
-            forget(stream);
+            forget(place, stream);
         }
     }
 }

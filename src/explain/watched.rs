@@ -1,12 +1,14 @@
 //! What is gathered of one connection.
 
+use std::mem;
+
 use crate::exchange::{Checksum, End};
 use crate::observe::{Observer, Subject};
 use crate::report::{Connection, Each, Mark};
 
-use super::ours::{Known, Probe};
-use super::sight::{Head, Sighting, What};
-use super::streams::Stream;
+use super::ours::Known;
+use super::sight::{Frame, Head};
+use super::sorter::Opened;
 
 /// Wireshark's bits (`tcp.completeness`).
 mod complete {
@@ -22,7 +24,7 @@ mod complete {
 #[derive(Debug)]
 pub(super) struct Watched {
     observer: Observer,
-    first_frame: u64,
+    opened: Opened,
     last_frame: u64,
     packets: Each<u64>,
     bytes: Each<u64>,
@@ -34,35 +36,43 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) fn new(observer: Observer, first_frame: u64, probe: Option<Probe>) -> Watched {
+    pub(super) fn new(observer: Observer, opened: Opened) -> Watched {
         Watched {
             observer,
-            first_frame,
-            last_frame: first_frame,
+            opened,
+            last_frame: opened.first_frame,
             packets: Each::default(),
             bytes: Each::default(),
             completeness: 0,
             is_trusted: Each::default(),
-            known: probe.map(Known::of),
+            known: opened.probe.map(Known::of),
         }
     }
 
-    /// One of its frames, which the end `from` sent or, where it is an ICMP error, is quoted with.
-    pub(super) fn take(&mut self, from: End, sighting: Sighting) {
-        self.last_frame = sighting.number;
-        if !sighting.is_quote() {
+    pub(super) fn number(&self) -> u64 {
+        self.opened.number
+    }
+
+    /// One of its frames.
+    pub(super) fn take(&mut self, frame: &mut Frame) {
+        let from = frame.from;
+        self.last_frame = frame.number;
+        if !frame.is_quote {
             *self.packets.of_mut(from) += 1;
-            *self.bytes.of_mut(from) += sighting.bytes;
-            self.completeness |= sighting.head.as_ref().map_or(0, completeness);
+            *self.bytes.of_mut(from) += frame.bytes;
+            self.completeness |= frame.head.as_ref().map_or(0, completeness);
         }
-        if sighting.is_copy {
+        if frame.is_copy {
             return;
         }
-        if let (Some(known), Some(ours)) = (&mut self.known, sighting.ours) {
-            known.note(ours.notes);
+        if let Some(known) = &mut self.known {
+            known.note(mem::take(&mut frame.notes));
         }
-        if let Some(subject) = self.subject(from, sighting.what) {
-            self.observer.observe(sighting.at, &subject);
+        if let Some(subject) = &mut frame.subject {
+            if let Subject::Segment { checksum, .. } = subject {
+                *checksum = self.judged(from, *checksum);
+            }
+            self.observer.observe(frame.at, subject);
         }
     }
 
@@ -73,56 +83,26 @@ impl Watched {
         }
     }
 
-    pub(super) fn finish(self, stream: &Stream) -> Connection {
+    pub(super) fn finish(self) -> Connection {
         let mut exchange = self.observer.finish();
         let probe = self.known.map(|known| {
             exchange.add_untold(known.untold);
             known.probe
         });
+        let opened = self.opened;
         Connection {
-            stream: stream.number,
-            seq: probe.map_or(stream.number, |probe| probe.seq),
-            first_frame: self.first_frame,
+            stream: opened.number,
+            seq: probe.map_or(opened.number, |probe| probe.seq),
+            first_frame: opened.first_frame,
             last_frame: self.last_frame,
-            client: stream.client,
-            server: stream.server,
+            client: opened.client,
+            server: opened.server,
             packets: self.packets,
             bytes: self.bytes,
             completeness: self.completeness,
             requested: probe.map(|probe| probe.end),
             exchange,
         }
-    }
-
-    fn subject(&mut self, from: End, what: What) -> Option<Subject> {
-        Some(match what {
-            What::Segment {
-                ip,
-                segment,
-                is_cut,
-            } => {
-                let checksum = if is_cut {
-                    Checksum::Pending
-                } else {
-                    self.judged(from, Checksum::of(&segment, ip.src(), ip.dst()))
-                };
-                Subject::Segment {
-                    from,
-                    ip,
-                    segment,
-                    checksum,
-                }
-            }
-            What::Malformed { error } => Subject::Malformed { error },
-            What::Fragment => Subject::Fragment,
-            What::Icmp {
-                ip,
-                message,
-                quote,
-                is_intact: true,
-            } if from == End::Local => Subject::Icmp { ip, message, quote },
-            What::Icmp { .. } => return None,
-        })
     }
 
     /// Whoever never sends a right checksum leaves them to hardware behind the capture: a wrong one

@@ -82,7 +82,7 @@ fn wishes(args: &ExplainArgs) -> Wishes {
 
 /// A capture to be read.
 struct Opened {
-    input: Box<dyn Read>,
+    input: Box<dyn Read + Send>,
     /// Its bytes, where that is known beforehand.
     size: Option<u64>,
 }
