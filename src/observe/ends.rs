@@ -5,6 +5,9 @@
 //! such a segment would take. At the end where the frames were captured there is no such doubt:
 //! what arrives there has arrived.
 
+use std::array;
+use std::iter::Flatten;
+
 use crate::exchange::{Basis, End};
 use crate::tcp::{State, StateSet};
 use crate::wire::{Segment, SeqNumber};
@@ -40,6 +43,35 @@ pub(super) struct Claim {
     pub(super) basis: Basis,
     /// Where it belongs among the earlier ones.
     pub(super) place: Place,
+}
+
+/// The claims that one segment leads to: one or two about each end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Claims {
+    list: [Option<Claim>; 4],
+    len: usize,
+}
+
+impl Claims {
+    fn push(&mut self, claim: Claim) {
+        self.list[self.len] = Some(claim);
+        self.len += 1;
+    }
+}
+
+impl Extend<Claim> for Claims {
+    fn extend<I: IntoIterator<Item = Claim>>(&mut self, claims: I) {
+        claims.into_iter().for_each(|claim| self.push(claim));
+    }
+}
+
+impl IntoIterator for Claims {
+    type Item = Claim;
+    type IntoIter = Flatten<array::IntoIter<Option<Claim>, 4>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.into_iter().flatten()
+    }
 }
 
 /// Where a claim belongs among the earlier ones.
@@ -157,7 +189,7 @@ impl Ends {
         t_ns: i64,
         segment: &Segment,
         arrival: Arrival,
-    ) -> Vec<Claim> {
+    ) -> Claims {
         if self.each[from].sight == Sight::Ours {
             return self.we_send(from, t_ns, segment);
         }
@@ -200,11 +232,11 @@ impl Ends {
             }
             Sight::Here | Sight::Afar => receiver.known.may_receive(effect),
         }
-        self.claims(&mut before, from, Vec::new())
+        self.claims(&mut before, from, Claims::default())
     }
 
     /// A segment of ours leaves.
-    fn we_send(&mut self, from: End, t_ns: i64, segment: &Segment) -> Vec<Claim> {
+    fn we_send(&mut self, from: End, t_ns: i64, segment: &Segment) -> Claims {
         let mut before = self.each.by_ref().map(|party| party.known.states);
         let (us, other) = self.each.both_mut(from);
         if let Some(queue) = &mut other.queue {
@@ -215,7 +247,7 @@ impl Ends {
             us.fin_ns.get_or_insert(t_ns);
         }
         let flags = segment.flags;
-        let mut claims = Vec::new();
+        let mut claims = Claims::default();
         let mut claim = |states: State, basis, place| {
             claims.push(Claim {
                 end: from,
@@ -246,13 +278,13 @@ impl Ends {
     }
 
     /// A RST of `from` arrived that was not taken: it may be forged, or its own.
-    pub(super) fn may_have_reset(&mut self, from: End) -> Vec<Claim> {
+    pub(super) fn may_have_reset(&mut self, from: End) -> Claims {
         let mut before = self.each.by_ref().map(|party| party.known.states);
         let (sender, receiver) = self.each.both_mut(from);
         sender.known.doubted = receiver.known.nxt;
         sender.known.proven = sender.known.proven.union(Closed.into());
         sender.known.spread();
-        self.claims(&mut before, from, Vec::new())
+        self.claims(&mut before, from, Claims::default())
     }
 
     /// A RST of `from` arrived that the other end takes, though something on the path may have sent
@@ -262,8 +294,8 @@ impl Ends {
         from: End,
         rst: &Segment,
         arrival: Arrival,
-    ) -> Vec<Claim> {
-        let mut claims = Vec::new();
+    ) -> Claims {
+        let mut claims = Claims::default();
         if arrival.acceptable {
             claims = self.takes_reset(from, rst);
         }
@@ -272,7 +304,7 @@ impl Ends {
     }
 
     /// A RST of `from` that has arrived is taken.
-    pub(super) fn takes_reset(&mut self, from: End, rst: &Segment) -> Vec<Claim> {
+    pub(super) fn takes_reset(&mut self, from: End, rst: &Segment) -> Claims {
         let mut before = self.each.by_ref().map(|party| party.known.states);
         let (sender, receiver) = self.each.both_mut(from);
         let effect = Effect::of(rst, &sender.known, &receiver.known);
@@ -280,11 +312,11 @@ impl Ends {
             Sight::Afar => receiver.known.may_receive(effect),
             Sight::Here | Sight::Ours => receiver.known.receives(effect),
         }
-        self.claims(&mut before, from, Vec::new())
+        self.claims(&mut before, from, Claims::default())
     }
 
     /// What has changed by a segment of `from`, after `claims`.
-    fn claims(&self, before: &mut Pair<StateSet>, from: End, mut claims: Vec<Claim>) -> Vec<Claim> {
+    fn claims(&self, before: &mut Pair<StateSet>, from: End, mut claims: Claims) -> Claims {
         for end in [End::Local, End::Peer] {
             let states = self.each[end].known.states;
             if states == before[end] {

@@ -34,7 +34,7 @@ use crate::tcp::{MAX_SHIFT, State, StateSet};
 use crate::wire::{Flags, IpHeader, Segment, SeqNumber};
 
 use close::CloseWatch;
-use ends::{Arrival, Claim, Ends, Place};
+use ends::{Arrival, Claims, Ends, Place};
 use pair::Pair;
 use rtt::HandshakeRtt;
 use window::Advertised;
@@ -129,6 +129,9 @@ const MOST_SEGMENTS: usize = 10_000;
 
 /// So many more that have SYN, FIN or RST: how it ended shows all the same.
 const MOST_CONTROLS: usize = 100;
+
+/// A connection from SYN to FIN has hardly more.
+const USUAL_CLAIMS: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 struct Mark {
@@ -523,9 +526,12 @@ impl Observer {
         }
     }
 
-    fn claims(&mut self, t_ns: i64, claims: Vec<Claim>) {
+    fn claims(&mut self, t_ns: i64, claims: Claims) {
         let segment = self.exchange.segments.len().saturating_sub(1);
         let states = &mut self.exchange.states;
+        if states.is_empty() {
+            states.reserve(USUAL_CLAIMS);
+        }
         for claim in claims {
             let change = |t_ns, segment| StateChange {
                 t_ns,

@@ -2,10 +2,13 @@
 
 use crate::wire::Segment;
 
-/// Every SYN that was sent, to find the one that an answer answers, and the SYN-ACK.
+/// The newest SYN, to find out whether an answer answers it, and the SYN-ACK.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HandshakeRtt {
-    sent: Vec<(i64, Option<u32>)>,
+    /// When it was sent, and its timestamp.
+    newest: Option<(i64, Option<u32>)>,
+    /// It was not the first.
+    repeated: bool,
     /// When the SYN-ACK came.
     syn_ack: Option<i64>,
 }
@@ -13,14 +16,15 @@ pub(super) struct HandshakeRtt {
 impl HandshakeRtt {
     /// A SYN left.
     pub(super) fn syn(&mut self, t_ns: i64, segment: &Segment) {
-        self.sent
-            .push((t_ns, segment.options.timestamps().map(|(val, _)| val)));
+        self.repeated = self.newest.is_some();
+        let val = segment.options.timestamps().map(|(val, _)| val);
+        self.newest = Some((t_ns, val));
     }
 
     /// What the round trip of an answer takes at least, nanoseconds. After a second the SYN-ACK
     /// may be a repeat (RFC 6298 2.1), which says nothing.
     pub(super) fn at_least(&self, t_ns: i64) -> i64 {
-        let since_last = self.sent.last().map_or(0, |(sent, _)| t_ns - sent);
+        let since_last = self.newest.map_or(0, |(sent, _)| t_ns - sent);
         if since_last < 1_000_000_000 {
             since_last
         } else {
@@ -35,9 +39,9 @@ impl HandshakeRtt {
     /// again after it was lost echoes the first SYN all the same.
     pub(super) fn answered(&self, t_ns: i64, answer: &Segment) -> Option<u64> {
         let echoed = answer.options.timestamps().map(|(_, ecr)| ecr);
-        let (newest, val) = *self.sent.last()?;
+        let (newest, val) = self.newest?;
         let told = val.is_some() && val == echoed;
-        if self.sent.len() > 1 && !told {
+        if self.repeated && !told {
             return None;
         }
         u64::try_from(t_ns - newest).ok()
