@@ -60,7 +60,10 @@ fn in_two<'scope, T: Send + 'scope, E>(
             }
         }
     };
-    let making = Builder::new().spawn_scoped(scope, making).ok()?;
+    let making = Builder::new()
+        .name("capture".into())
+        .spawn_scoped(scope, making)
+        .ok()?;
     let taking = || {
         for mut batch in made {
             take(&mut batch)?;

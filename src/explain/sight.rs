@@ -9,7 +9,8 @@ use crate::clock::Stamp;
 use crate::exchange::{AnomalyKind, Checksum, End};
 use crate::observe::Subject;
 use crate::wire::{
-    Flags, IcmpMessage, IpHeader, PROTOCOL_TCP, Packet, Payload, Quote, Segment, SeqNumber,
+    Flags, IcmpMessage, IpHeader, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, Payload, Quote,
+    Segment, SeqNumber,
 };
 
 use super::ours::Ours;
@@ -210,8 +211,17 @@ pub(super) fn sight(
 ) -> Option<Sighting> {
     let whole = network(captured.interface.link, captured.bytes).ok()?;
     let inner = innermost(whole, captured.beyond());
-    let (packet, missing) = Packet::parse_truncated(inner.packet, inner.beyond).ok()?;
-    let (ports, head, what) = read(packet, missing > 0)?;
+    let (ip, payload, _) = IpHeader::split(inner.packet).ok()?;
+    // Nothing else speaks of TCP.
+    if !matches!(
+        ip.protocol(),
+        PROTOCOL_TCP | PROTOCOL_ICMP | PROTOCOL_ICMPV6
+    ) {
+        return None;
+    }
+    let missing = ip.missing(inner.packet.len(), inner.beyond);
+    let payload = Payload::parse_truncated(&ip, payload, missing);
+    let (ports, head, what) = read(ip, payload, missing > 0)?;
     let [src, dst] = ports;
     Some(Sighting {
         number: captured.number,
@@ -226,10 +236,13 @@ pub(super) fn sight(
     })
 }
 
-fn read(packet: Packet, is_cut: bool) -> Option<([SocketAddr; 2], Option<Head>, What)> {
-    let ip = packet.ip;
+fn read(
+    ip: IpHeader,
+    payload: Payload,
+    is_cut: bool,
+) -> Option<([SocketAddr; 2], Option<Head>, What)> {
     let (src, dst) = (ip.src(), ip.dst());
-    match packet.payload {
+    match payload {
         Payload::Tcp(segment) => {
             let ports = [
                 SocketAddr::new(src, segment.src_port),

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
+use foldhash::fast::RandomState;
+
 use crate::clock::Stamp;
 use crate::exchange::End;
 use crate::tcp::TWO_MSL;
@@ -132,8 +134,8 @@ pub(super) struct Found<'a> {
 /// The connections that are being followed, at most one for each pair of ends.
 #[derive(Debug)]
 pub(super) struct Streams {
-    /// Where each is.
-    places: HashMap<Pair, usize>,
+    /// Where each is. The hash is seeded anew in each run: no capture can be made to collide.
+    places: HashMap<Pair, usize, RandomState>,
     followed: Vec<Option<Stream>>,
     /// The empty ones of them.
     vacant: Vec<usize>,
@@ -151,7 +153,7 @@ pub(super) struct Streams {
 impl Streams {
     pub(super) fn new(limits: Limits) -> Streams {
         Streams {
-            places: HashMap::new(),
+            places: HashMap::default(),
             followed: Vec::new(),
             vacant: Vec::new(),
             limits,

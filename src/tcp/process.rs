@@ -404,7 +404,7 @@ impl Connection {
     /// A SYN-ACK may carry only those of these options that the SYN offered (RFC 7323 2.2, 3.2;
     /// RFC 2018 2).
     fn answer_offer(&mut self, syn: &Segment) {
-        let offered = |option: &&TcpOption| match option {
+        let offered = |option: &TcpOption| match option {
             TcpOption::WindowScale(_) => syn.options.window_scale().is_some(),
             TcpOption::Timestamps { .. } => syn.options.timestamps().is_some(),
             TcpOption::SackPermitted => syn.options.sack_permitted(),
@@ -415,7 +415,6 @@ impl Connection {
                 .options
                 .iter()
                 .filter(offered)
-                .cloned()
                 .collect::<Vec<_>>(),
         )
         .padded();

@@ -28,7 +28,7 @@ pub use icmp::{IcmpMessage, Quote};
 pub use ip::{Fragment, IpHeader, IpVersion, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP};
 pub use ipv4::Ipv4Header;
 pub use ipv6::{Extension, Ipv6Header};
-pub use options::{Options, TcpOption};
+pub use options::{Options, OptionsIter, TcpOption};
 pub use packet::{IpFields, Packet, Payload};
 pub use segment::Segment;
 pub use seq::SeqNumber;

@@ -1,5 +1,6 @@
 //! TCP options: our own walk, because every byte has to come back.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::SeqNumber;
@@ -70,8 +71,7 @@ impl TcpOption {
                 val: word(0),
                 ecr: word(4),
             },
-            // RFC 7413 4.1.1: none, or 4 to 16 bytes and even.
-            (FAST_OPEN, 0 | 4 | 6 | 8 | 10 | 12 | 14 | 16) => TcpOption::FastOpen(data.to_vec()),
+            (FAST_OPEN, _) if is_cookie(data) => TcpOption::FastOpen(data.to_vec()),
             _ => TcpOption::Other {
                 kind,
                 data: data.to_vec(),
@@ -153,9 +153,115 @@ impl TcpOption {
     }
 }
 
+/// RFC 7413 4.1.1: none, or 4 to 16 bytes and even.
+fn is_cookie(data: &[u8]) -> bool {
+    matches!(data.len(), 0 | 4 | 6 | 8 | 10 | 12 | 14 | 16)
+}
+
 /// The options of one segment in their order on the wire.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Options(Vec<TcpOption>);
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Options(Bytes);
+
+/// The bytes of options. Two are equal when they are the same bytes: those that are not in use are 0,
+/// and what has room in a header is never on the heap.
+#[derive(Clone, PartialEq, Eq)]
+enum Bytes {
+    /// Those of every captured segment: read, copied and dropped without an allocation.
+    Short {
+        len: u8,
+        bytes: [u8; Options::MAX_LEN],
+    },
+    /// More than any header holds.
+    Long(Vec<u8>),
+}
+
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes::from(&[][..])
+    }
+}
+
+impl From<&[u8]> for Bytes {
+    fn from(all: &[u8]) -> Bytes {
+        let mut bytes = [0; Options::MAX_LEN];
+        match bytes.get_mut(..all.len()) {
+            Some(start) => {
+                start.copy_from_slice(all);
+                let len = all.len() as u8;
+                Bytes::Short { len, bytes }
+            }
+            None => Bytes::Long(all.to_vec()),
+        }
+    }
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Bytes::Short { len, bytes } => &bytes[..usize::from(*len)],
+            Bytes::Long(bytes) => bytes,
+        }
+    }
+}
+
+/// One option where it stands.
+enum Raw<'a> {
+    End(&'a [u8]),
+    Nop,
+    Sized(u8, &'a [u8]),
+    Malformed(&'a [u8]),
+}
+
+/// The first option in these bytes, and what comes after it.
+fn first(bytes: &[u8]) -> Option<(Raw<'_>, &[u8])> {
+    let (kind, after) = bytes.split_first()?;
+    Some(match *kind {
+        END => (Raw::End(after), &[]),
+        NOP => (Raw::Nop, after),
+        kind => {
+            // RFC 9293 3.1 MUST-7: a length that makes no sense must not stop us.
+            let option = after.first().filter(|len| **len >= 2);
+            match option.and_then(|len| bytes.split_at_checked(usize::from(*len))) {
+                Some((option, rest)) => (Raw::Sized(kind, &option[2..]), rest),
+                None => (Raw::Malformed(bytes), &[]),
+            }
+        }
+    })
+}
+
+/// The options of a segment, read one by one.
+#[derive(Clone, Debug)]
+pub struct OptionsIter<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> OptionsIter<'a> {
+    fn raw(self) -> impl Iterator<Item = Raw<'a>> {
+        let mut rest = self.rest;
+        std::iter::from_fn(move || {
+            let (option, after) = first(rest)?;
+            rest = after;
+            Some(option)
+        })
+    }
+}
+
+impl Iterator for OptionsIter<'_> {
+    type Item = TcpOption;
+
+    fn next(&mut self) -> Option<TcpOption> {
+        let (option, rest) = first(self.rest)?;
+        self.rest = rest;
+        Some(match option {
+            Raw::End(rest) => TcpOption::End {
+                rest: rest.to_vec(),
+            },
+            Raw::Nop => TcpOption::Nop,
+            Raw::Sized(kind, data) => TcpOption::from_parts(kind, data),
+            Raw::Malformed(tail) => TcpOption::Malformed(tail.to_vec()),
+        })
+    }
+}
 
 impl Options {
     /// The most bytes of options that a header holds: the data offset has four bits.
@@ -164,128 +270,110 @@ impl Options {
     /// Reads the bytes between the fixed header and the data. Never fails: what cannot be read is
     /// kept as [`TcpOption::Malformed`].
     #[must_use]
-    pub fn parse(mut bytes: &[u8]) -> Options {
-        let mut options = Vec::new();
-        while let [kind, after @ ..] = bytes {
-            match *kind {
-                END => {
-                    options.push(TcpOption::End {
-                        rest: after.to_vec(),
-                    });
-                    break;
-                }
-                NOP => {
-                    options.push(TcpOption::Nop);
-                    bytes = after;
-                }
-                kind => {
-                    // RFC 9293 3.1 MUST-7: a length that makes no sense must not stop us.
-                    let Some((option, rest)) = after
-                        .first()
-                        .filter(|len| **len >= 2)
-                        .and_then(|len| bytes.split_at_checked(usize::from(*len)))
-                    else {
-                        options.push(TcpOption::Malformed(bytes.to_vec()));
-                        break;
-                    };
-                    options.push(TcpOption::from_parts(kind, &option[2..]));
-                    bytes = rest;
-                }
-            }
-        }
-        Options(options)
+    pub fn parse(bytes: &[u8]) -> Options {
+        Options(Bytes::from(bytes))
     }
 
     /// The bytes of these options, without padding.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.len());
-        self.0.iter().for_each(|option| option.emit_to(&mut bytes));
-        bytes
+        self.as_bytes().to_vec()
     }
 
-    /// Appends the bytes as they stand in a header: whole words, at most [`Options::MAX_LEN`].
-    pub(super) fn emit_to_header(&self, header: &mut Vec<u8>) {
-        let start = header.len();
-        if self.len().is_multiple_of(4) {
-            self.0.iter().for_each(|option| option.emit_to(header));
-        } else {
-            header.extend(self.clone().padded().emit());
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
+    /// As they stand in a header: whole words, at most [`Options::MAX_LEN`] bytes.
+    pub(super) fn in_header(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Cow::Borrowed(self.as_bytes());
+        if !bytes.len().is_multiple_of(4) {
+            bytes = self.clone().padded().emit().into();
         }
-        header.truncate(start + Self::MAX_LEN);
+        if bytes.len() > Self::MAX_LEN {
+            bytes.to_mut().truncate(Self::MAX_LEN);
+        }
+        bytes
     }
 
     /// Length on the wire in bytes, without padding.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.iter().map(TcpOption::wire_len).sum()
+        self.as_bytes().len()
     }
 
     /// There is no option.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.as_bytes().is_empty()
     }
 
     /// The options in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, TcpOption> {
-        self.0.iter()
+    pub fn iter(&self) -> OptionsIter<'_> {
+        OptionsIter {
+            rest: self.as_bytes(),
+        }
     }
 
-    /// Appends one.
+    /// Appends one. After what ends a list, it is no longer an option but part of that.
     pub fn push(&mut self, option: TcpOption) {
-        self.0.push(option);
+        let mut bytes = self.emit();
+        option.emit_to(&mut bytes);
+        *self = Options::parse(&bytes);
     }
 
     /// The same, filled up to whole words with End of Option List and zeros (RFC 9293 3.1). A
     /// malformed tail has to stay last, so No-Operations go in front of it.
     #[must_use]
-    pub fn padded(mut self) -> Options {
+    pub fn padded(self) -> Options {
         let missing = self.len().next_multiple_of(4) - self.len();
-        let last = self.0.len().saturating_sub(1);
-        match self.0.last_mut() {
-            _ if missing == 0 => {}
-            Some(TcpOption::End { rest }) => rest.resize(rest.len() + missing, 0),
-            Some(TcpOption::Malformed(_)) => {
-                let nops = std::iter::repeat_n(TcpOption::Nop, missing);
-                self.0.splice(last..last, nops);
-            }
-            _ => self.push(TcpOption::End {
-                rest: vec![0; missing - 1],
-            }),
+        if missing == 0 {
+            return self;
         }
-        self
+        let (padding, at) = match self.raw().last() {
+            Some(Raw::Malformed(tail)) => (NOP, self.len() - tail.len()),
+            _ => (END, self.len()),
+        };
+        let mut bytes = self.emit();
+        bytes.splice(at..at, std::iter::repeat_n(padding, missing));
+        Options::parse(&bytes)
+    }
+
+    fn raw(&self) -> impl Iterator<Item = Raw<'_>> {
+        self.iter().raw()
+    }
+
+    /// The data of the first option of this kind that is so long.
+    fn fixed<const N: usize>(&self, wanted: u8) -> Option<[u8; N]> {
+        self.raw().find_map(|option| match option {
+            Raw::Sized(kind, data) if kind == wanted => data.try_into().ok(),
+            _ => None,
+        })
     }
 
     /// The first Maximum Segment Size, in bytes.
     #[must_use]
     pub fn mss(&self) -> Option<u16> {
-        self.0.iter().find_map(|option| match option {
-            TcpOption::Mss(mss) => Some(*mss),
-            _ => None,
-        })
+        self.fixed(MSS).map(u16::from_be_bytes)
     }
 
     /// The first Window Scale: the shift count as sent. Above 14 it counts as 14 (RFC 7323 2.3).
     #[must_use]
     pub fn window_scale(&self) -> Option<u8> {
-        self.0.iter().find_map(|option| match option {
-            TcpOption::WindowScale(shift) => Some(*shift),
-            _ => None,
-        })
+        self.fixed(WINDOW_SCALE).map(|[shift]| shift)
     }
 
     /// SACK-Permitted is there.
     #[must_use]
     pub fn sack_permitted(&self) -> bool {
-        self.0.contains(&TcpOption::SackPermitted)
+        self.fixed::<0>(SACK_PERMITTED).is_some()
     }
 
     /// The blocks of the first SACK option: left edge, right edge. Empty without one.
     #[must_use]
-    pub fn sack_blocks(&self) -> &[(SeqNumber, SeqNumber)] {
-        let blocks = self.0.iter().find_map(|option| match option {
-            TcpOption::Sack(blocks) => Some(blocks.as_slice()),
+    pub fn sack_blocks(&self) -> Vec<(SeqNumber, SeqNumber)> {
+        let blocks = self.iter().find_map(|option| match option {
+            TcpOption::Sack(blocks) => Some(blocks),
             _ => None,
         });
         blocks.unwrap_or_default()
@@ -294,17 +382,16 @@ impl Options {
     /// TSval and TSecr of the first Timestamps option.
     #[must_use]
     pub fn timestamps(&self) -> Option<(u32, u32)> {
-        self.0.iter().find_map(|option| match option {
-            TcpOption::Timestamps { val, ecr } => Some((*val, *ecr)),
-            _ => None,
-        })
+        let [v0, v1, v2, v3, e0, e1, e2, e3] = self.fixed(TIMESTAMPS)?;
+        let val = u32::from_be_bytes([v0, v1, v2, v3]);
+        Some((val, u32::from_be_bytes([e0, e1, e2, e3])))
     }
 
     /// The first Fast Open cookie; empty when one is asked for.
     #[must_use]
     pub fn fast_open(&self) -> Option<&[u8]> {
-        self.0.iter().find_map(|option| match option {
-            TcpOption::FastOpen(cookie) => Some(cookie.as_slice()),
+        self.raw().find_map(|option| match option {
+            Raw::Sized(FAST_OPEN, cookie) if is_cookie(cookie) => Some(cookie),
             _ => None,
         })
     }
@@ -312,22 +399,30 @@ impl Options {
     /// The list ends in bytes that are no option.
     #[must_use]
     pub fn malformed(&self) -> bool {
-        matches!(self.0.last(), Some(TcpOption::Malformed(_)))
+        matches!(self.raw().last(), Some(Raw::Malformed(_)))
     }
 }
 
 impl From<Vec<TcpOption>> for Options {
     fn from(options: Vec<TcpOption>) -> Options {
-        Options(options)
+        let mut bytes = Vec::with_capacity(Self::MAX_LEN);
+        options.iter().for_each(|option| option.emit_to(&mut bytes));
+        Options::parse(&bytes)
     }
 }
 
 impl<'a> IntoIterator for &'a Options {
-    type Item = &'a TcpOption;
-    type IntoIter = std::slice::Iter<'a, TcpOption>;
+    type Item = TcpOption;
+    type IntoIter = OptionsIter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
     }
 }
 
@@ -414,7 +509,7 @@ impl fmt::Display for TcpOption {
 /// Comma-separated, as tcpdump writes them between brackets.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, option) in self.0.iter().enumerate() {
+        for (index, option) in self.iter().enumerate() {
             if index > 0 {
                 f.write_str(",")?;
             }
@@ -435,6 +530,13 @@ mod tests {
         assert_eq!(options.emit(), bytes, "{text}");
         assert_eq!(options.len(), bytes.len(), "{text}");
         options
+    }
+
+    fn list(text: &str) -> Vec<TcpOption> {
+        let options = parse(text);
+        let list: Vec<TcpOption> = options.iter().collect();
+        assert_eq!(Options::from(list.clone()), options, "{text}");
+        list
     }
 
     fn other(kind: u8, data: &str) -> TcpOption {
@@ -489,34 +591,42 @@ mod tests {
                 "0102030405060708090a0b0c0d0e0f101112",
             ),
         ] {
-            assert_eq!(parse(text), vec![other(kind, data)].into(), "{text}");
+            assert_eq!(list(text), [other(kind, data)], "{text}");
         }
     }
 
     #[test]
     fn an_unknown_kind_is_kept() {
-        assert_eq!(parse("c804aabb"), vec![other(200, "aabb")].into());
-        assert_eq!(parse("fd02"), vec![other(253, "")].into());
+        assert_eq!(list("c804aabb"), [other(200, "aabb")]);
+        assert_eq!(list("fd02"), [other(253, "")]);
     }
 
     #[test]
     fn nothing_is_read_after_end_of_list() {
-        let options = parse("01 00 020405b4");
+        let text = "01 00 020405b4";
         let rest = hex("020405b4");
-        assert_eq!(
-            options,
-            vec![TcpOption::Nop, TcpOption::End { rest }].into()
-        );
-        assert_eq!(options.mss(), None);
+        assert_eq!(list(text), [TcpOption::Nop, TcpOption::End { rest }]);
+        assert_eq!(parse(text).mss(), None);
     }
 
     #[test]
     fn a_length_that_makes_no_sense_ends_the_list() {
         for tail in ["02", "0200aabb", "0201aabb", "0205aabb", "c8ffaabb", "fe"] {
-            let options = parse(&format!("01{tail}"));
-            let expected = vec![TcpOption::Nop, TcpOption::Malformed(hex(tail))];
-            assert_eq!(options, expected.into());
-            assert!(options.malformed());
+            let text = format!("01{tail}");
+            let expected = [TcpOption::Nop, TcpOption::Malformed(hex(tail))];
+            assert_eq!(list(&text), expected);
+            assert!(parse(&text).malformed());
+        }
+    }
+
+    #[test]
+    fn more_options_than_a_header_holds_are_kept() {
+        for pairs in [19, 20, 21, 100] {
+            let text = "0402".repeat(pairs);
+            assert_eq!(list(&text), vec![TcpOption::SackPermitted; pairs]);
+            let mut options = Options::default();
+            (0..pairs).for_each(|_| options.push(TcpOption::SackPermitted));
+            assert_eq!(options, parse(&text));
         }
     }
 

@@ -62,6 +62,28 @@ impl Payload {
         })
     }
 
+    /// Reads what is behind a header, of which `missing` bytes were not captured, as
+    /// [`Packet::parse_truncated`] does.
+    #[must_use]
+    pub fn parse_truncated(ip: &IpHeader, bytes: &[u8], missing: usize) -> Payload {
+        match Payload::parse(ip, bytes) {
+            Payload::Tcp(mut segment) => {
+                if missing > 0 {
+                    let len = segment.payload.len();
+                    segment.payload.resize(len + missing, 0);
+                }
+                Payload::Tcp(segment)
+            }
+            Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
+                match Segment::parse_cut(&bytes, missing) {
+                    Some(segment) => Payload::Tcp(segment),
+                    None => Payload::Malformed { bytes, error },
+                }
+            }
+            payload => payload,
+        }
+    }
+
     fn emit(&self) -> Vec<u8> {
         match self {
             Payload::Tcp(segment) => segment.emit(),
@@ -131,20 +153,13 @@ impl Packet {
     /// # Errors
     /// As [`Packet::parse`]. A TCP header without its fixed part is [`Payload::Malformed`].
     pub fn parse_truncated(bytes: &[u8], beyond: usize) -> Result<(Packet, usize), WireError> {
-        let mut packet = Packet::parse(bytes)?;
-        let missing = packet.ip.missing(bytes.len(), beyond);
-        match &mut packet.payload {
-            Payload::Tcp(segment) => {
-                let len = segment.payload.len();
-                segment.payload.resize(len + missing, 0);
-            }
-            Payload::Malformed { bytes, .. } if packet.ip.protocol() == PROTOCOL_TCP => {
-                if let Some(segment) = Segment::parse_cut(bytes, missing) {
-                    packet.payload = Payload::Tcp(segment);
-                }
-            }
-            _ => {}
-        }
+        let (ip, payload, trailer) = IpHeader::split(bytes)?;
+        let missing = ip.missing(bytes.len(), beyond);
+        let packet = Packet {
+            payload: Payload::parse_truncated(&ip, payload, missing),
+            ip,
+            trailer: trailer.to_vec(),
+        };
         Ok((packet, missing))
     }
 

@@ -87,8 +87,8 @@ impl Segment {
         }
         // The one that is cut in two is not malformed.
         let there = Options::parse(&bytes[Self::MIN_HEADER..]);
-        let is_whole = |option: &&TcpOption| !matches!(option, TcpOption::Malformed(_));
-        let whole: Vec<TcpOption> = there.iter().filter(is_whole).cloned().collect();
+        let is_whole = |option: &TcpOption| !matches!(option, TcpOption::Malformed(_));
+        let whole: Vec<TcpOption> = there.iter().filter(is_whole).collect();
         let mut alone = *fixed;
         alone[12] = fixed[12] & 0xf | 0x50;
         Some(Segment {
@@ -104,14 +104,9 @@ impl Segment {
     /// another length are padded as [`Options::padded`] does, longer ones are cut.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.header_len() + self.payload.len());
-        bytes.resize(Self::MIN_HEADER, 0);
-        self.options.emit_to_header(&mut bytes);
-        let options_len = bytes.len() - Self::MIN_HEADER;
-        let fixed = self.fixed_header(self.checksum, options_len);
-        bytes[..Self::MIN_HEADER].copy_from_slice(&fixed);
-        bytes.extend_from_slice(&self.payload);
-        bytes
+        let options = self.options.in_header();
+        let fixed = self.fixed_header(self.checksum, options.len());
+        [&fixed[..], &options, &self.payload].concat()
     }
 
     fn fixed_header(&self, checksum: u16, options_len: usize) -> [u8; Self::MIN_HEADER] {
@@ -187,8 +182,7 @@ impl Segment {
     }
 
     fn computed_checksum(&self, src: IpAddr, dst: IpAddr) -> Option<u16> {
-        let mut options = Vec::with_capacity(Options::MAX_LEN);
-        self.options.emit_to_header(&mut options);
+        let options = self.options.in_header();
         let header = self.fixed_header(0, options.len());
         let parts = [&header[..], &options, &self.payload];
         checksum::transport(&parts, src, dst, PROTOCOL_TCP)

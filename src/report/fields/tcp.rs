@@ -154,7 +154,7 @@ fn options(options: &Options, numbers: Numbers) -> impl Iterator<Item = Group> {
         if !single && !matches!(option, TcpOption::Malformed(_)) {
             group.push(field("tcp.option_len", option.wire_len()));
         }
-        group.extend(option_fields(option, numbers));
+        group.extend(option_fields(&option, numbers));
         group
     })
 }

@@ -29,7 +29,7 @@ pub(super) fn describe(record: &SegmentRecord, exchange: &Exchange) -> String {
     }
     for option in segment.options.iter() {
         match option {
-            TcpOption::Sack(blocks) => words.extend(sack(blocks, other)),
+            TcpOption::Sack(blocks) => words.extend(sack(&blocks, other)),
             TcpOption::Nop | TcpOption::End { .. } => {}
             option if flags.syn() => words.push(option.to_string()),
             _ => {}
