@@ -32,17 +32,15 @@ impl Effect {
         let gave_up = flags.rst() && sender.fin.is_some() && receiver.fin.is_none();
         let acks_syn = flags.ack() && receiver.syn_covered_by(ack);
         let acks_fin = flags.ack() && receiver.fin_covered_by(ack);
-        [
-            (flags.rst(), Effect::RST),
-            (gave_up, Effect::GAVE_UP),
-            (flags.syn(), Effect::SYN),
-            (acks_syn, Effect::ACKS_SYN),
-            (acks_fin, Effect::ACKS_FIN),
-            (flags.fin(), Effect::FIN),
-        ]
-        .into_iter()
-        .filter(|(has, _)| *has)
-        .fold(Effect::default(), |all, (_, effect)| all.with(effect))
+        let part = |has: bool, effect: Effect| u8::from(has) * effect.0;
+        Effect(
+            part(flags.rst(), Effect::RST)
+                | part(gave_up, Effect::GAVE_UP)
+                | part(flags.syn(), Effect::SYN)
+                | part(acks_syn, Effect::ACKS_SYN)
+                | part(acks_fin, Effect::ACKS_FIN)
+                | part(flags.fin(), Effect::FIN),
+        )
     }
 
     pub(super) fn has(self, part: Effect) -> bool {

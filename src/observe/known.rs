@@ -290,7 +290,11 @@ impl Known {
         let allowed = self.may_send(segment, other, doubt);
         // What was known before still holds, but for what the end does by itself: it closes, or
         // opens, where nothing was known.
-        let both = allowed.intersection(self.reachable(self.states, State::on_close));
+        let both = if allowed.without(self.states).is_empty() {
+            allowed
+        } else {
+            allowed.intersection(self.reachable(self.states, State::on_close))
+        };
         self.proven = if both.is_empty() { allowed } else { both };
         self.settle_doubt(segment);
         self.spread();
