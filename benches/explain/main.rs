@@ -112,7 +112,18 @@ fn explain(capture: &Capture) -> Figures {
 }
 
 fn tcpdump(capture: &Capture) -> Figures {
-    run(&["tcpdump", "-r", capture.name(), "-w", "/dev/null", "tcp"])
+    // Otherwise it gives /dev/null away to a user of its own.
+    let command = [
+        "tcpdump",
+        "-Z",
+        "root",
+        "-r",
+        capture.name(),
+        "-w",
+        "/dev/null",
+        "tcp",
+    ];
+    run(&command)
 }
 
 fn tshark(capture: &Capture) -> Figures {

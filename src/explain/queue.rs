@@ -53,21 +53,29 @@ impl<'a> Queue<'a> {
         self.open.insert(number);
     }
 
-    /// It is over, or forgotten.
-    pub(super) fn over(&mut self, connection: Connection) {
-        self.open.remove(&connection.stream);
+    /// It is over, or forgotten. What would be first in line does not have to wait.
+    pub(super) fn over(&mut self, connection: Connection) -> io::Result<()> {
+        let number = connection.stream;
+        self.open.remove(&number);
+        let is_before = |waiting: &u64| number < *waiting;
+        if self.is_under_way()
+            && self.is_before_open(number)
+            && self.waiting.keys().next().is_none_or(is_before)
+        {
+            return self.report(&connection);
+        }
         self.weight += weight(&connection);
-        self.waiting.insert(connection.stream, Box::new(connection));
+        self.waiting.insert(number, Box::new(connection));
+        Ok(())
     }
 
     /// Reports what can be reported.
     pub(super) fn advance(&mut self) -> io::Result<()> {
-        if self.order != Order::Time || self.asked_for < 2 {
+        if !self.is_under_way() {
             return Ok(());
         }
         while let Some((&number, _)) = self.waiting.first_key_value() {
-            let is_first = self.open.first().is_none_or(|&open| number < open);
-            if !is_first && self.weight <= MOST_WAITING {
+            if !self.is_before_open(number) && self.weight <= MOST_WAITING {
                 break;
             }
             if let Some(connection) = self.waiting.remove(&number) {
@@ -76,6 +84,15 @@ impl<'a> Queue<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Connections are reported as they come, and it is known in which format.
+    fn is_under_way(&self) -> bool {
+        self.order == Order::Time && self.asked_for > 1
+    }
+
+    fn is_before_open(&self, number: u64) -> bool {
+        self.open.first().is_none_or(|&open| number < open)
     }
 
     /// Reports what is left.

@@ -9,8 +9,7 @@ use crate::clock::Stamp;
 use crate::exchange::{AnomalyKind, Checksum, End};
 use crate::observe::Subject;
 use crate::wire::{
-    Flags, IcmpMessage, IpHeader, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, Payload, Quote,
-    Segment, SeqNumber,
+    Flags, IpHeader, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, Payload, Segment, SeqNumber,
 };
 
 use super::ours::Ours;
@@ -18,7 +17,19 @@ use super::ours::Ours;
 /// A frame of TCP, or an ICMP error that quotes one.
 #[derive(Debug)]
 pub(super) struct Sighting {
-    /// The number of the frame.
+    /// Who sent the segment, or the quoted one.
+    pub(super) src: SocketAddr,
+    /// For whom it is.
+    pub(super) dst: SocketAddr,
+    /// What tcpshake says of it, where it captured it.
+    pub(super) ours: Option<Ours>,
+    frame: Frame,
+}
+
+/// What is told of it to its connection.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// Its number.
     pub(super) number: u64,
     /// When it was captured.
     pub(super) at: Stamp,
@@ -26,104 +37,60 @@ pub(super) struct Sighting {
     pub(super) bytes: u64,
     /// It was captured on another interface just before.
     pub(super) is_copy: bool,
-    /// Who sent the segment, or the quoted one.
-    pub(super) src: SocketAddr,
-    /// For whom it is.
-    pub(super) dst: SocketAddr,
+    /// An ICMP error, not a segment.
+    pub(super) is_quote: bool,
+    /// The end that sent it or, where it is an ICMP error, is quoted with it.
+    pub(super) from: End,
     /// The fields that tell connections apart; `None` where the header ends before them.
     pub(super) head: Option<Head>,
-    pub(super) what: What,
-    /// What tcpshake says of it, where it captured it.
-    pub(super) ours: Option<Ours>,
+    /// What there is to observe.
+    pub(super) subject: Option<Subject>,
+    /// What tcpshake says of it besides.
+    pub(super) notes: Vec<(AnomalyKind, String)>,
 }
 
 impl Sighting {
-    pub(super) fn pair(&self) -> Pair {
-        Pair::of(self.src, self.dst)
+    pub(super) fn number(&self) -> u64 {
+        self.frame.number
     }
 
-    /// What of it is told of its connection. The end `from` sent it or, where it is an ICMP error, is
-    /// quoted with it.
-    pub(super) fn frame(self, from: End) -> Frame {
-        Frame {
-            number: self.number,
-            at: self.at,
-            from,
-            bytes: self.bytes,
-            head: self.head,
-            is_quote: self.is_quote(),
-            is_copy: self.is_copy,
-            subject: self.what.subject(from),
-            notes: self.ours.map_or(Vec::new(), |ours| ours.notes),
-        }
+    pub(super) fn at(&self) -> Stamp {
+        self.frame.at
+    }
+
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.frame.head.as_ref()
     }
 
     /// An ICMP error, not a segment.
     pub(super) fn is_quote(&self) -> bool {
-        matches!(self.what, What::Icmp { .. })
+        self.frame.is_quote
     }
-}
 
-/// A frame of a connection.
-#[derive(Debug)]
-pub(super) struct Frame {
-    pub(super) number: u64,
-    pub(super) at: Stamp,
-    pub(super) from: End,
-    pub(super) bytes: u64,
-    pub(super) head: Option<Head>,
-    pub(super) is_quote: bool,
-    pub(super) is_copy: bool,
-    /// What there is to observe.
-    pub(super) subject: Option<Subject>,
-    /// What tcpshake says of it, where it captured it.
-    pub(super) notes: Vec<(AnomalyKind, String)>,
-}
+    /// Its header tells no ports for certain.
+    pub(super) fn is_unread(&self) -> bool {
+        let subject = &self.frame.subject;
+        matches!(subject, Some(Subject::Malformed { .. } | Subject::Fragment))
+    }
 
-/// What the frame is.
-#[derive(Debug)]
-pub(super) enum What {
-    Segment {
-        ip: IpHeader,
-        segment: Segment,
-        checksum: Checksum,
-    },
-    /// A header that cannot be read.
-    Malformed { error: String },
-    /// The first fragment of a segment.
-    Fragment,
-    Icmp {
-        ip: IpHeader,
-        message: IcmpMessage,
-        quote: Quote,
-        /// Its checksum is right, as far as can be told.
-        is_intact: bool,
-    },
-}
+    pub(super) fn pair(&self) -> Pair {
+        Pair::of(self.src, self.dst)
+    }
 
-impl What {
-    fn subject(self, from: End) -> Option<Subject> {
-        Some(match self {
-            What::Segment {
-                ip,
-                segment,
-                checksum,
-            } => Subject::Segment {
-                from,
-                ip,
-                segment,
-                checksum,
-            },
-            What::Malformed { error } => Subject::Malformed { error },
-            What::Fragment => Subject::Fragment,
-            What::Icmp {
-                ip,
-                message,
-                quote,
-                is_intact: true,
-            } if from == End::Local => Subject::Icmp { ip, message, quote },
-            What::Icmp { .. } => return None,
-        })
+    /// What is told of it, now that it is known from which end of its connection it is.
+    pub(super) fn frame(self, end: End) -> Frame {
+        let mut frame = self.frame;
+        frame.from = end;
+        match &mut frame.subject {
+            Some(Subject::Segment { from, .. }) => *from = end,
+            // Errors about the segments of a server tell nothing of its port.
+            Some(Subject::Icmp { .. }) if end == End::Peer => frame.subject = None,
+            _ => {}
+        }
+        if let Some(ours) = self.ours {
+            frame.notes = ours.notes;
+        }
+        frame
     }
 }
 
@@ -131,8 +98,10 @@ impl What {
 /// 2.5.5.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Pair {
-    addresses: [u128; 2],
-    ports: [u16; 2],
+    low: u128,
+    high: u128,
+    low_port: u16,
+    high_port: u16,
 }
 
 impl Pair {
@@ -149,15 +118,17 @@ impl Pair {
             (other, one)
         };
         Pair {
-            addresses: [low.0, high.0],
-            ports: [low.1, high.1],
+            low: low.0,
+            high: high.0,
+            low_port: low.1,
+            high_port: high.1,
         }
     }
 
     /// The addresses are the same, whatever the ports.
     pub(super) fn has_hosts_of(self, other: Pair) -> bool {
         // Addresses come first in the order of a pair.
-        self.addresses == other.addresses
+        (self.low, self.high) == (other.low, other.high)
     }
 }
 
@@ -221,27 +192,37 @@ pub(super) fn sight(
     }
     let missing = ip.missing(inner.packet.len(), inner.beyond);
     let payload = Payload::parse_truncated(&ip, payload, missing);
-    let (ports, head, what) = read(ip, payload, missing > 0)?;
-    let [src, dst] = ports;
+    let is_quote = matches!(payload, Payload::Icmp(_));
+    let ([src, dst], head, subject) = read(ip, payload, missing > 0)?;
     Some(Sighting {
-        number: captured.number,
-        at,
-        bytes: captured.original_len.into(),
-        is_copy: is_copy(whole),
         src,
         dst,
-        head,
-        what,
         ours: Ours::of(captured),
+        frame: Frame {
+            number: captured.number,
+            at,
+            bytes: captured.original_len.into(),
+            is_copy: is_copy(whole),
+            is_quote,
+            // Not known yet.
+            from: End::Local,
+            head,
+            subject,
+            notes: Vec::new(),
+        },
     })
 }
 
-fn read(
-    ip: IpHeader,
-    payload: Payload,
-    is_cut: bool,
-) -> Option<([SocketAddr; 2], Option<Head>, What)> {
+/// The ends that a packet is about, and what it says.
+type Reading = ([SocketAddr; 2], Option<Head>, Option<Subject>);
+
+fn read(ip: IpHeader, payload: Payload, is_cut: bool) -> Option<Reading> {
     let (src, dst) = (ip.src(), ip.dst());
+    let unread = |bytes: &[u8], subject| {
+        let nameless = [src, dst].map(|it| SocketAddr::new(it, 0));
+        let ports = ports(src, dst, bytes).unwrap_or(nameless);
+        Some((ports, Head::read(bytes), Some(subject)))
+    };
     match payload {
         Payload::Tcp(segment) => {
             let ports = [
@@ -254,24 +235,20 @@ fn read(
                 true => Checksum::Pending,
                 false => Checksum::of(&segment, src, dst),
             };
-            let what = What::Segment {
+            let subject = Subject::Segment {
+                from: End::Local,
                 ip,
                 segment,
                 checksum,
             };
-            Some((ports, head, what))
+            Some((ports, head, Some(subject)))
         }
         Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
             let error = error.to_string();
-            let what = What::Malformed { error };
-            let ports =
-                ports(src, dst, &bytes).unwrap_or([src, dst].map(|it| SocketAddr::new(it, 0)));
-            Some((ports, Head::read(&bytes), what))
+            unread(&bytes, Subject::Malformed { error })
         }
         Payload::Fragment(bytes) if ip.protocol() == PROTOCOL_TCP && is_first(&ip) => {
-            let ports =
-                ports(src, dst, &bytes).unwrap_or([src, dst].map(|it| SocketAddr::new(it, 0)));
-            Some((ports, Head::read(&bytes), What::Fragment))
+            unread(&bytes, Subject::Fragment)
         }
         Payload::Icmp(message) => {
             let quote = message.quote()?;
@@ -280,13 +257,10 @@ fn read(
                 SocketAddr::new(quote.dst, quote.dst_port),
             ];
             let head = Head::read(&quote.transport);
-            let what = What::Icmp {
-                is_intact: is_cut || message.checksum_ok(src, dst),
-                ip,
-                message,
-                quote,
-            };
-            Some((ports, head, what))
+            // As far as can be told.
+            let is_intact = is_cut || message.checksum_ok(src, dst);
+            let subject = is_intact.then_some(Subject::Icmp { ip, message, quote });
+            Some((ports, head, subject))
         }
         _ => None,
     }

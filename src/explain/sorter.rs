@@ -135,7 +135,7 @@ impl Sieve<'_> {
         let Some(sighting) = sight(captured, self.last, is_copy) else {
             return;
         };
-        let forget = |place, stream: Stream| {
+        let forget = |place, stream: &Stream| {
             if stream.is_asked_for {
                 steps.push(Step::Over(place));
             }
@@ -156,12 +156,12 @@ impl Sieve<'_> {
                 client: stream.client,
                 server: stream.server,
                 probe: stream.probe,
-                first_frame: sighting.number,
+                first_frame: sighting.number(),
             });
             steps.push(Step::Begun(place, opened));
         }
         let from = stream.sender(&sighting);
-        if let Some(head) = &sighting.head
+        if let Some(head) = sighting.head()
             && !sighting.is_quote()
         {
             stream.numbers.take(from, head);

@@ -11,7 +11,7 @@ use crate::tcp::TWO_MSL;
 
 use super::numbers::Numbers;
 use super::ours::Probe;
-use super::sight::{Pair, Sighting, What};
+use super::sight::{Pair, Sighting};
 
 /// A connection that is being followed.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Stream {
         let answers = match ours.filter(|_| probe.is_some()) {
             Some(ours) => ours.from == End::Peer && !sighting.is_quote(),
             None => sighting
-                .head
+                .head()
                 .is_some_and(|head| head.flags.syn() && head.flags.ack()),
         };
         let (client, server) = if answers {
@@ -174,14 +174,14 @@ impl Streams {
     pub(super) fn find(
         &mut self,
         sighting: &Sighting,
-        mut forget: impl FnMut(usize, Stream),
+        mut forget: impl FnMut(usize, &Stream),
     ) -> Option<Found<'_>> {
-        let (pair, at) = (self.pair(sighting), sighting.at);
+        let (pair, at) = (self.pair(sighting), sighting.at());
         let place = self.places.get(&pair).copied();
         let before = place.and_then(|place| self.followed[place].as_ref());
         let ours = sighting.ours.as_ref();
         let begins = ours.is_some_and(|ours| ours.begins.is_some());
-        let is_new = match (before, &sighting.head) {
+        let is_new = match (before, sighting.head()) {
             _ if begins => true,
             // A SYN of somebody else on our connection opens no other.
             (Some(stream), _) if ours.is_some() && stream.probe.is_some() => false,
@@ -203,7 +203,7 @@ impl Streams {
             _ => self.open(pair, sighting, &mut forget),
         };
         let stream = self.followed[place].as_mut()?;
-        stream.last_frame = sighting.number;
+        stream.last_frame = sighting.number();
         stream.last_seen = at;
         Some(Found {
             stream,
@@ -216,9 +216,12 @@ impl Streams {
     /// address that we probe, it may be ours, whatever its ports.
     fn pair(&self, sighting: &Sighting) -> Pair {
         let own = sighting.pair();
-        let is_read = !matches!(sighting.what, What::Malformed { .. } | What::Fragment);
         match self.last_probe {
-            Some(probe) if sighting.ours.is_some() && !is_read && probe.has_hosts_of(own) => probe,
+            Some(probe)
+                if sighting.ours.is_some() && sighting.is_unread() && probe.has_hosts_of(own) =>
+            {
+                probe
+            }
             _ => own,
         }
     }
@@ -234,12 +237,12 @@ impl Streams {
         &mut self,
         pair: Pair,
         sighting: &Sighting,
-        forget: &mut impl FnMut(usize, Stream),
+        forget: &mut impl FnMut(usize, &Stream),
     ) -> usize {
         if let Some(before) = self.places.get(&pair) {
             self.forget(*before, forget);
         }
-        self.make_room(sighting.at, forget);
+        self.make_room(sighting.at(), forget);
         let stream = Some(Stream::opened_by(sighting, pair, self.opened));
         self.opened += 1;
         let place = self.vacant.pop().unwrap_or(self.followed.len());
@@ -266,7 +269,7 @@ impl Streams {
         stream.filter(|stream| stream.number == mark.number)
     }
 
-    fn make_room(&mut self, at: Stamp, forget: &mut impl FnMut(usize, Stream)) {
+    fn make_room(&mut self, at: Stamp, forget: &mut impl FnMut(usize, &Stream)) {
         while let Some(mark) = self.lingering.front().copied() {
             let Some(stream) = self.marked(&mark) else {
                 self.lingering.pop_front();
@@ -291,7 +294,7 @@ impl Streams {
         }
     }
 
-    fn forget_idlest(&mut self, forget: &mut impl FnMut(usize, Stream)) {
+    fn forget_idlest(&mut self, forget: &mut impl FnMut(usize, &Stream)) {
         while let Some(mark) = self.idle.pop() {
             let stream = self.marked(&mark);
             if stream.is_some_and(|stream| stream.mark(mark.place) == mark) {
@@ -306,11 +309,11 @@ impl Streams {
             .sort_unstable_by_key(|mark| std::cmp::Reverse(mark.last_frame));
     }
 
-    fn forget(&mut self, place: usize, forget: &mut impl FnMut(usize, Stream)) {
+    fn forget(&mut self, place: usize, forget: &mut impl FnMut(usize, &Stream)) {
         if let Some(stream) = self.followed[place].take() {
             self.places.remove(&stream.pair);
             self.vacant.push(place);
-            forget(place, stream);
+            forget(place, &stream);
         }
     }
 }

@@ -14,8 +14,8 @@ use super::watched::Watched;
 /// Has connections observed, and reports those that are over.
 pub(super) struct Teller<'a> {
     wishes: &'a Wishes,
-    /// Each connection that is asked for, in its place.
-    watched: Vec<Option<Box<Watched>>>,
+    /// Each connection that is asked for, in its place: the next one in it takes no new memory.
+    watched: Vec<Option<Watched>>,
     queue: Queue<'a>,
     progress: &'a mut dyn FnMut(u64),
 }
@@ -56,7 +56,7 @@ impl<'a> Teller<'a> {
             }
             Step::Over(place) => {
                 if let Some(watched) = self.watched.get_mut(*place).and_then(Option::take) {
-                    self.queue.over(watched.finish());
+                    self.queue.over(watched.finish())?;
                 }
             }
             Step::Progress(offset) => (self.progress)(*offset),
@@ -65,7 +65,7 @@ impl<'a> Teller<'a> {
     }
 
     fn at(&mut self, place: usize) -> Option<&mut Watched> {
-        self.watched.get_mut(place)?.as_deref_mut()
+        self.watched.get_mut(place)?.as_mut()
     }
 
     fn begin(&mut self, place: usize, opened: &Opened) {
@@ -75,7 +75,7 @@ impl<'a> Teller<'a> {
         if place >= self.watched.len() {
             self.watched.resize_with(place + 1, || None);
         }
-        self.watched[place] = Some(Box::new(Watched::new(observer, *opened)));
+        self.watched[place] = Some(Watched::new(observer, *opened));
     }
 
     /// There are no more.
@@ -85,11 +85,14 @@ impl<'a> Teller<'a> {
             connections,
             shown: self.queue.asked_for(),
         };
-        let mut rest: Vec<Box<Watched>> = self.watched.into_iter().flatten().collect();
-        rest.sort_unstable_by_key(|watched| watched.number());
+        let places = self.watched.iter().enumerate();
+        let mut rest: Vec<(u64, usize)> = places
+            .filter_map(|(place, watched)| Some((watched.as_ref()?.number(), place)))
+            .collect();
+        rest.sort_unstable();
         // One by one: all at once would be much.
-        for watched in rest {
-            self.queue.over(watched.finish());
+        for (_, place) in rest {
+            self.take(&mut Step::Over(place))?;
             self.queue.advance()?;
         }
         self.queue.end(&totals)?;

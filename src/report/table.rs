@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
+use std::iter::repeat_n;
+use std::net::SocketAddr;
 
 use crate::exchange::{End, Exchange, Manner, Verdict};
 
@@ -95,7 +97,8 @@ const END: usize = 10;
 fn write(row: &mut String, connection: &Connection, style: Style) -> fmt::Result {
     let exchange = &connection.exchange;
     let start = row.len();
-    write!(row, "{:>5} ", connection.stream)?;
+    decimal(row, connection.stream, 5, ' ');
+    row.push(' ');
     millis(row, connection.round_trip_ns())?;
     row.push(' ');
     volume(row, exchange.data.sent)?;
@@ -120,12 +123,11 @@ fn millis(row: &mut String, ns: Option<u64>) -> fmt::Result {
         let (rounded, scale) = (ns.saturating_add(unit / 2) / unit, 10_u64.pow(decimals));
         if rounded < 10_000 {
             let (whole, rest) = (rounded / scale, rounded % scale);
-            return write!(
-                row,
-                "{whole:>0$}.{rest:01$}",
-                4 - decimals as usize,
-                decimals as usize
-            );
+            let decimals = decimals as usize;
+            decimal(row, whole, 4 - decimals, ' ');
+            row.push('.');
+            decimal(row, rest, decimals, '0');
+            return Ok(());
         }
     }
     match ns.saturating_add(500_000) / 1_000_000 {
@@ -137,7 +139,8 @@ fn millis(row: &mut String, ns: Option<u64>) -> fmt::Result {
 /// Bytes in four columns.
 fn volume(row: &mut String, bytes: u64) -> fmt::Result {
     if bytes < 10_000 {
-        return write!(row, "{bytes:>4}");
+        decimal(row, bytes, 4, ' ');
+        return Ok(());
     }
     let mut value = bytes;
     for unit in ["k", "M", "G", "T", "P", "E"] {
@@ -149,6 +152,37 @@ fn volume(row: &mut String, bytes: u64) -> fmt::Result {
             return write!(row, "{value:>3}{unit}");
         }
     }
+    Ok(())
+}
+
+/// A number in so many columns, or more. There may be millions of rows: the way through a formatter
+/// would take longer than all the rest.
+fn decimal(row: &mut String, mut value: u64, columns: usize, fill: char) {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    while value > 0 || first == digits.len() {
+        first -= 1;
+        digits[first] += (value % 10) as u8;
+        value /= 10;
+    }
+    let digits = &digits[first..];
+    row.extend(repeat_n(fill, columns.saturating_sub(digits.len())));
+    row.extend(digits.iter().copied().map(char::from));
+}
+
+/// An address with its port, as it is written everywhere.
+fn address(row: &mut String, address: SocketAddr) -> fmt::Result {
+    let SocketAddr::V4(address) = address else {
+        return write!(row, "{address}");
+    };
+    let [first, rest @ ..] = address.ip().octets();
+    decimal(row, first.into(), 1, ' ');
+    for octet in rest {
+        row.push('.');
+        decimal(row, octet.into(), 1, ' ');
+    }
+    row.push(':');
+    decimal(row, address.port().into(), 1, ' ');
     Ok(())
 }
 
@@ -186,7 +220,11 @@ fn ending(row: &mut String, exchange: &Exchange, style: Style) -> fmt::Result {
             let padding = END - text.len();
             write!(row, "{}{:padding$}", style.verdict(verdict, text), "")
         }
-        None => write!(row, "{text:END$}"),
+        None => {
+            row.push_str(text);
+            row.extend(repeat_n(' ', END.saturating_sub(text.len())));
+            Ok(())
+        }
     }
 }
 
@@ -198,7 +236,7 @@ fn addresses(
     style: Style,
 ) -> fmt::Result {
     let start = row.len();
-    write!(row, "{}", connection.client)?;
+    address(row, connection.client)?;
     let width = row.len() - start;
     if columns + width > WIDTH {
         row.insert_str(start, BREAK);
@@ -206,7 +244,7 @@ fn addresses(
     }
     columns += width;
     let start = row.len();
-    write!(row, "{}", connection.server)?;
+    address(row, connection.server)?;
     let width = row.len() - start;
     let fits = columns + 3 + width <= WIDTH;
     let (lead, from) = match fits {
@@ -306,6 +344,28 @@ mod tests {
             let mut row = String::new();
             volume(&mut row, bytes).unwrap();
             assert_eq!(row, text, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_ever() {
+        for value in [0, 7, 10, 65_535, 1_234_567_890, u64::MAX] {
+            for columns in [1, 5, 21] {
+                let mut row = String::new();
+                decimal(&mut row, value, columns, ' ');
+                decimal(&mut row, value, columns, '0');
+                assert_eq!(row, format!("{value:>columns$}{value:0columns$}"));
+            }
+        }
+        for text in [
+            "0.0.0.0:0",
+            "255.10.9.100:65535",
+            "[::1]:7",
+            "[2001:db8::1]:443",
+        ] {
+            let mut row = String::new();
+            address(&mut row, text.parse().unwrap()).unwrap();
+            assert_eq!(row, text);
         }
     }
 
