@@ -62,9 +62,7 @@ impl Exchange {
             self.close.outcome = Outcome::NoFin;
         }
         if of_no_frame.has(AnomalyKind::NoKernelStamp) {
-            self.handshake.rtt_ns = None;
-            self.handshake.ack_ns = None;
-            self.handshake.initial_rtt_ns = None;
+            self.forget_round_trips();
         }
         // Silence says something only to those who waited.
         if interrupted && !self.is_answered() {
@@ -75,6 +73,14 @@ impl Exchange {
         let notes = of_frames.0.into_iter().chain(of_no_frame.0);
         self.anomalies
             .extend(notes.map(|(kind, text)| Anomaly::new(kind, t_ns, text)));
+    }
+
+    /// Without a stamp of every frame no round trip is known.
+    pub fn forget_round_trips(&mut self) {
+        self.handshake.rtt_ns = None;
+        self.handshake.ack_ns = None;
+        self.handshake.initial_rtt_ns = None;
+        self.close.fin_rtt_ns = None;
     }
 
     /// The peer, or somebody on the way, has answered the SYN.

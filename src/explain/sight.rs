@@ -33,6 +33,8 @@ pub(super) struct Frame {
     pub(super) number: u64,
     /// When it was captured.
     pub(super) at: Stamp,
+    /// The capture says when; else it came some time after the frame before it.
+    pub(super) is_stamped: bool,
     /// Its bytes on the wire.
     pub(super) bytes: u64,
     /// It was captured on another interface just before.
@@ -201,6 +203,7 @@ pub(super) fn sight(
         frame: Frame {
             number: captured.number,
             at,
+            is_stamped: captured.stamp.is_some(),
             bytes: captured.original_len.into(),
             is_copy: is_copy(whole),
             is_quote,

@@ -31,6 +31,8 @@ pub(super) struct Watched {
     completeness: u8,
     /// Which ends have sent a right checksum.
     is_trusted: Each<bool>,
+    /// The capture does not say of every frame when it came.
+    lacks_stamps: bool,
     /// What is known besides, where it is one of our probes.
     known: Option<Known>,
 }
@@ -45,6 +47,7 @@ impl Watched {
             bytes: Each::default(),
             completeness: 0,
             is_trusted: Each::default(),
+            lacks_stamps: false,
             known: opened.probe.map(Known::of),
         }
     }
@@ -57,6 +60,7 @@ impl Watched {
     pub(super) fn take(&mut self, frame: &mut Frame) {
         let from = frame.from;
         self.last_frame = frame.number;
+        self.lacks_stamps |= !frame.is_stamped;
         if !frame.is_quote {
             *self.packets.of_mut(from) += 1;
             *self.bytes.of_mut(from) += frame.bytes;
@@ -85,6 +89,9 @@ impl Watched {
 
     pub(super) fn finish(self) -> Connection {
         let mut exchange = self.observer.finish();
+        if self.lacks_stamps {
+            exchange.forget_round_trips();
+        }
         let probe = self.known.map(|known| {
             exchange.add_untold(known.untold);
             known.probe
