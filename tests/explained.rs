@@ -23,7 +23,7 @@ const WORKERS: usize = 2;
 
 /// Where we tell something else than tshark: a sample, the stream, which of its values, and ours.
 /// [`tshark::streams`] has the rules in which we differ wherever they apply.
-const DIFFERENCES: [(&str, usize, &str, &str); 7] = [
+const DIFFERENCES: [(&str, usize, &str, &str); 6] = [
     // A SYN-ACK acknowledges ISS+1, so it tells the ISN of a SYN that was not captured
     // (RFC 9293 3.10.7.3, first).
     ("syn-ack-first", 0, "/handshake/isn", "1543915584"),
@@ -35,8 +35,6 @@ const DIFFERENCES: [(&str, usize, &str, &str); 7] = [
     ("fragments", 0, "/data/received", "200"),
     // Of a server that was not heard, the last number that is acknowledged is one of data or a FIN.
     ("server-unheard", 0, "/data/received", "1"),
-    // Frames without stamps tell no time; tshark takes them to have come all at once.
-    ("without stamps", 0, "/handshake/initial_rtt_ns", "null"),
 ];
 
 /// What the program tells of each connection.
