@@ -60,7 +60,12 @@ impl Observer {
         if beyond > 0 {
             self.note_beyond_window(t_ns, from, beyond);
         } else if is_known {
-            self.note_repeated(t_ns, from, start, len);
+            // RFC 9293 3.8.4: a keep-alive repeats the last byte, which has been acknowledged.
+            let acked = self.ends.known(from.other()).acked;
+            let keeps_alive = len == 1 && seq + 1 == before.nxt() && acked == Some(before.nxt());
+            if !keeps_alive {
+                self.note_repeated(t_ns, from, start, len);
+            }
         } else if fresh == 0 {
             let text = format!(
                 "data (seq {} len {len}) came before what it follows",

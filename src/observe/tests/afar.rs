@@ -134,6 +134,21 @@ fn repeats_of_either_end_are_counted_by_what_they_repeat() {
 }
 
 #[test]
+fn a_keep_alive_repeats_nothing() {
+    let answered = [
+        "< P. 1:11 ack 1",
+        "> . 1 ack 11",
+        "< . 10:11 ack 1",
+        "> . 1 ack 11",
+    ];
+    let exchange = opened(&answered);
+    assert!(exchange.anomalies.is_empty(), "{:?}", exchange.anomalies);
+    assert_eq!(exchange.retransmitted.data, 0);
+    let unanswered = opened(&["< P. 1:2 ack 1", "< P. 1:2 ack 1"]);
+    assert_eq!(unanswered.retransmitted.data, 1);
+}
+
+#[test]
 fn how_it_ended_whoever_looks() {
     type Case = (&'static [&'static str], Manner, Outcome, Option<End>);
     let cases: [Case; 8] = [
