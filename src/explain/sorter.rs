@@ -100,7 +100,7 @@ impl<'a, R: Read> Sorter<'a, R> {
                     return false;
                 }
             }
-            if self.sieve.frames % PROGRESS == 0 {
+            if self.sieve.frames.is_multiple_of(PROGRESS) {
                 steps.push(Step::Progress(self.reader.offset()));
             }
             if self.reader.is_drained() {
