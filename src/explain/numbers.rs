@@ -21,6 +21,8 @@ struct Numbered {
     next: Option<SeqNumber>,
     /// It sent a SYN without ACK.
     asked: bool,
+    /// It sent a SYN with ACK.
+    answered: bool,
     /// It sent something other than RST.
     spoke: bool,
     /// The number after its FIN.
@@ -63,6 +65,7 @@ impl Numbers {
             end.base.get_or_insert(before);
         }
         end.asked |= head.asks_to_open();
+        end.answered |= flags.syn() && flags.ack();
         end.spoke |= !flags.rst();
         let after = head.seq + head.len + u32::from(flags.syn()) + u32::from(flags.fin());
         if end.next.is_none_or(|next| next.lt(after)) {
@@ -84,7 +87,8 @@ impl Numbers {
         self.is_over
     }
 
-    /// RFC 9293 3.10.7.3: what answers a SYN must acknowledge it.
+    /// RFC 9293 3.10.7.3: what answers a SYN must acknowledge it, and who has sent only that answers
+    /// something old with a RST of its number.
     fn is_reset_by(&self, from: End, head: &Head) -> bool {
         let end = &self.ends[from as usize];
         let other = &self.ends[from.other() as usize];
@@ -92,6 +96,10 @@ impl Numbers {
             (false, Some(iss), Some(next)) if other.asked => {
                 head.flags.ack() && ack_answers_syn(iss, next, head.ack)
             }
+            _ if end.asked && !other.answered => match (end.base, end.next) {
+                (Some(iss), Some(next)) => iss.lt(head.seq) && head.seq.le(next),
+                _ => true,
+            },
             _ => true,
         }
     }

@@ -195,7 +195,7 @@ pub(super) fn sight(
     let missing = ip.missing(inner.packet.len(), inner.beyond);
     let payload = Payload::parse_truncated(&ip, payload, missing);
     let is_quote = matches!(payload, Payload::Icmp(_));
-    let ([src, dst], head, subject) = read(ip, payload, missing > 0)?;
+    let ([src, dst], head, subject) = read(ip, payload, missing)?;
     Some(Sighting {
         src,
         dst,
@@ -219,7 +219,7 @@ pub(super) fn sight(
 /// The ends that a packet is about, and what it says.
 type Reading = ([SocketAddr; 2], Option<Head>, Option<Subject>);
 
-fn read(ip: IpHeader, payload: Payload, is_cut: bool) -> Option<Reading> {
+fn read(ip: IpHeader, payload: Payload, missing: usize) -> Option<Reading> {
     let (src, dst) = (ip.src(), ip.dst());
     let unread = |bytes: &[u8], subject| {
         let nameless = [src, dst].map(|it| SocketAddr::new(it, 0));
@@ -234,7 +234,7 @@ fn read(ip: IpHeader, payload: Payload, is_cut: bool) -> Option<Reading> {
             ];
             let head = Some(Head::from(&segment));
             // Of a segment that the capture does not hold all of, it says nothing.
-            let checksum = match is_cut {
+            let checksum = match missing > 0 {
                 true => Checksum::Pending,
                 false => Checksum::of(&segment, src, dst),
             };
@@ -243,6 +243,7 @@ fn read(ip: IpHeader, payload: Payload, is_cut: bool) -> Option<Reading> {
                 ip,
                 segment,
                 checksum,
+                missing: u32::try_from(missing).unwrap_or(u32::MAX),
             };
             Some((ports, head, Some(subject)))
         }
@@ -261,7 +262,7 @@ fn read(ip: IpHeader, payload: Payload, is_cut: bool) -> Option<Reading> {
             ];
             let head = Head::read(&quote.transport);
             // As far as can be told.
-            let is_intact = is_cut || message.checksum_ok(src, dst);
+            let is_intact = missing > 0 || message.checksum_ok(src, dst);
             let subject = is_intact.then_some(Subject::Icmp { ip, message, quote });
             Some((ports, head, subject))
         }

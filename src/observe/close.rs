@@ -24,8 +24,12 @@ struct Fin {
 pub(super) struct CloseWatch {
     fins: Pair<Option<Fin>>,
     fin_rtt_ns: Option<u64>,
+    /// Which came first.
+    first: Option<End>,
     /// An acceptable RST came while the connection was open.
     reset: Option<(End, StateSet)>,
+    /// There may be a FIN that was not captured.
+    pub(super) is_unsure: bool,
 }
 
 impl CloseWatch {
@@ -35,6 +39,7 @@ impl CloseWatch {
             fin.repeated = true;
             return true;
         }
+        self.first.get_or_insert(from);
         let other = ends.known(from.other());
         self.fins[from] = Some(Fin {
             first_ns: t_ns,
@@ -84,13 +89,9 @@ impl CloseWatch {
     /// How it ended. `opened`: there was a handshake; `over`: there is nothing more to come.
     pub(super) fn record(&self, opened: bool, over: bool, ends: &Ends) -> CloseRecord {
         let [ours, theirs] = [self.fins.local, self.fins.peer];
-        let first = match (ours, theirs) {
-            (None, None) => None,
-            (Some(_), None) => Some(End::Local),
-            (None, Some(_)) => Some(End::Peer),
-            (Some(ours), Some(theirs)) if ours.first_ns <= theirs.first_ns => Some(End::Local),
-            (Some(_), Some(_)) => Some(End::Peer),
-        };
+        // One that was not captured may have been the first.
+        let is_known = !self.is_unsure || ours.is_some() && theirs.is_some();
+        let first = self.first.filter(|_| is_known);
         let peer_fin_ns = ours.zip(theirs).and_then(|(ours, theirs)| {
             let after_ns = theirs.first_ns - ours.first_ns;
             u64::try_from(after_ns).ok()
@@ -131,9 +132,10 @@ impl CloseWatch {
             None => Manner::StillOpen,
             Some(first) => match (fin(first), fin(first.other())) {
                 (_, Some(second)) if !second.answers => Manner::Simultaneous,
-                (Some(fin), _) if fin.text_after => Manner::HalfClosed,
-                (Some(_), Some(second)) if second.acked_ns.is_some() => Manner::InOrder,
-                (Some(fin), None) if fin.acked_ns.is_some() => Manner::HalfClosed,
+                (Some(fin), Some(second)) if second.acked_ns.is_some() => match fin.text_after {
+                    true => Manner::HalfClosed,
+                    false => Manner::InOrder,
+                },
                 _ => Manner::StillOpen,
             },
         }

@@ -19,6 +19,9 @@ pub enum Subject {
         segment: Segment,
         /// What its checksum says.
         checksum: Checksum,
+        /// Bytes of its end that the capture lacks: data, for which there are zeros, and options
+        /// where they are more than that.
+        missing: u32,
     },
     /// A TCP header that cannot be read, from an address of the connection.
     Malformed {
@@ -90,6 +93,7 @@ impl Flow {
                         Checksum::of(segment, src, dst)
                     },
                     segment: segment.clone(),
+                    missing: 0,
                 })
             }
             Payload::Icmp(message) if frame.direction.is_received() => {

@@ -174,6 +174,13 @@ impl Ends {
         known.fin_before = false;
     }
 
+    /// `end` sent something that was not captured, a FIN perhaps.
+    pub(super) fn may_have_closed(&mut self, end: End) {
+        let (sender, receiver) = self.each.both_mut(end);
+        sender.known.may_have_closed();
+        receiver.known.may_receive(Effect::FIN);
+    }
+
     /// `end` has sent everything before `nxt`.
     pub(super) fn has_sent(&mut self, end: End, nxt: SeqNumber) {
         let known = &mut self.each[end].known;

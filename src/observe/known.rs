@@ -76,6 +76,15 @@ impl Known {
         self.prove(states);
     }
 
+    /// It may have closed meanwhile, and its FIN have passed.
+    pub(super) fn may_have_closed(&mut self) {
+        self.fin_before = true;
+        self.text_end = None;
+        self.open_ns = None;
+        self.proven = self.reachable(self.states, State::on_close);
+        self.spread();
+    }
+
     /// It is in one of `states`.
     pub(super) fn prove(&mut self, states: StateSet) {
         self.proven = states;

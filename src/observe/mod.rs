@@ -87,6 +87,10 @@ pub struct Observer {
     syn: Option<Segment>,
     /// The first bytes of the server's text, each in its place.
     preview: [u8; PREVIEW],
+    /// So many of them were captured without a gap.
+    previewed: usize,
+    /// Bytes of the end of the newest segment that the capture lacks.
+    missing: u32,
     /// A RST that came before our answer to the SYN-ACK left.
     reset_waits: Option<Segment>,
     /// Where in the list of changes an ESTABLISHED since the SYN-ACK belongs.
@@ -109,6 +113,8 @@ struct Side {
     una: Option<SeqNumber>,
     /// Bytes of its text that have arrived in order.
     arrived: u64,
+    /// One more that was acknowledged and not captured, if it was no FIN.
+    owes_one: bool,
     advertised: Advertised,
     /// The TTL of its first segment.
     ttl: Option<u8>,
@@ -163,6 +169,8 @@ impl Observer {
             close: CloseWatch::default(),
             syn: None,
             preview: [0; PREVIEW],
+            previewed: PREVIEW,
+            missing: 0,
             reset_waits: None,
             syn_ack: None,
             forgets: false,
@@ -195,7 +203,9 @@ impl Observer {
                 ip,
                 segment,
                 checksum,
+                missing,
             } => {
+                self.missing = *missing;
                 self.record(t_ns, *from, ip, segment, *checksum);
                 if *checksum == Checksum::Bad {
                     let text = format!(

@@ -1,5 +1,7 @@
 //! The handshake: SYNs, what answers them, and what a capture that begins later shows in their place.
 
+use std::mem;
+
 use crate::exchange::{AnomalyKind, End, Offer, Verdict};
 use crate::tcp::reassembly::Reassembly;
 use crate::tcp::window::ack_answers_syn;
@@ -85,8 +87,25 @@ impl Observer {
         }
         if skipped > 0 {
             self.ends.has_sent(sender, segment.ack);
-            self.count_arrived(t_ns, sender, skipped);
-            let text = format!("{skipped} bytes were acknowledged that the capture lacks");
+            // The last number may be that of a FIN.
+            let unsure = fin.is_none();
+            let owed = mem::take(&mut self.sides[sender].owes_one);
+            let fresh = skipped - u32::from(unsure) + u32::from(owed);
+            if unsure {
+                self.ends.may_have_closed(sender);
+                self.close.is_unsure = true;
+            }
+            let arrived = self.sides[sender].arrived;
+            match sender {
+                End::Peer => self.end_preview(i64::try_from(arrived).unwrap_or(i64::MAX)),
+                End::Local => {
+                    let data = &mut self.exchange.data;
+                    data.sent = data.sent.max(arrived + u64::from(fresh));
+                }
+            }
+            self.count_arrived(t_ns, sender, fresh);
+            self.sides[sender].owes_one = unsure;
+            let text = format!("{skipped} bytes or more were acknowledged that the capture lacks");
             self.anomaly_once(AnomalyKind::NotCaptured, t_ns, text);
         }
         if took_fin {
@@ -103,7 +122,7 @@ impl Observer {
         self.rtt.syn(t_ns, segment);
         if self.exchange.handshake.syn_sent == 1 {
             self.syn = Some(segment.clone());
-            self.exchange.offered = Some(offer(ttl, segment));
+            self.exchange.offered = self.offer(ttl, segment);
             self.sides.local.ttl = Some(ttl);
             self.sides.local.text = Some(Reassembly::new(segment.seq + 1));
             return;
@@ -111,6 +130,9 @@ impl Observer {
         self.exchange.retransmitted.syn += 1;
         let answered = self.sides.peer.newest.is_some();
         let text = match self.exchange.handshake.syn_sent {
+            _ if self.exchange.verdict == Some(Verdict::Open) => {
+                "the SYN was sent again, though its answer was on the way".to_string()
+            }
             _ if answered => "no answer to the SYN was valid, it was sent again".to_string(),
             2 => "the first SYN got no answer".to_string(),
             n => format!("{} SYNs got no answer", n - 1),
@@ -120,6 +142,11 @@ impl Observer {
 
     /// What the client sends while its SYN is unanswered, and RSTs where no SYN was captured.
     pub(super) fn before_the_answer(&mut self, t_ns: i64, from: End, segment: &Segment) {
+        // RFC 9293 3.10.7.3, first: a RST that answers something old ends nothing.
+        let is_old = from == End::Local && !self.is_our_reset(segment);
+        if segment.flags.rst() && is_old && self.exchange.handshake.isn.is_some() {
+            return;
+        }
         if segment.flags.rst() {
             self.close.reset(from, self.ends.states(from));
         }
@@ -163,7 +190,7 @@ impl Observer {
         }
         self.exchange.handshake.rtt_ns = self.rtt.answered(t_ns, segment);
         self.ends.round_trip_is(End::Peer, self.rtt.at_least(t_ns));
-        self.exchange.peer = Some(offer(ttl, segment));
+        self.exchange.peer = self.offer(ttl, segment);
         self.sides.peer.ttl = Some(ttl);
         if opens {
             self.note_closing_syn(t_ns, segment);
@@ -216,7 +243,9 @@ impl Observer {
     }
 
     fn agree(&mut self, syn_ack: &Segment) {
-        let syn = self.syn.as_ref();
+        // Options that were not captured may be there all the same.
+        let known = self.exchange.offered.is_some() && self.exchange.peer.is_some();
+        let syn = self.syn.as_ref().filter(|_| known);
         self.exchange.agreed = syn.map(|syn| Negotiated::from_syns(syn, syn_ack));
         let agreed = self.exchange.agreed;
         let text_to =
@@ -253,7 +282,7 @@ impl Observer {
     /// The client acknowledges the SYN of the server.
     pub(super) fn answer_to_syn_ack(&mut self, t_ns: i64, segment: &Segment) {
         let handshake = &mut self.exchange.handshake;
-        handshake.completed |= self.exchange.verdict == Some(Verdict::Open);
+        handshake.completed |= handshake.peer_isn.is_some();
         let answers = handshake.peer_isn.is_some_and(|isn| isn.lt(segment.ack));
         if segment.flags.syn() || !answers {
             return;
@@ -263,6 +292,12 @@ impl Observer {
             handshake.ack_ns = Some(ack_ns);
             handshake.initial_rtt_ns = handshake.rtt_ns.map(|rtt_ns| rtt_ns + ack_ns);
         }
+    }
+
+    /// What a SYN, or the answer to one, says of its sender; `None` where the capture lacks a part.
+    fn offer(&self, ttl: u8, segment: &Segment) -> Option<Offer> {
+        let is_whole = self.missing <= segment.text_len();
+        is_whole.then(|| offer(ttl, segment))
     }
 }
 

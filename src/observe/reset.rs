@@ -41,7 +41,10 @@ impl Observer {
         let suspect = self.suspect_reset(t_ns, from, ttl, segment);
         let over = StateSet::from([State::TimeWait, State::Closed]);
         if self.ends.states(other).iter().any(|it| !over.contains(it)) {
-            self.close.reset(from, self.ends.states(from));
+            // RFC 9293 3.10.7.1: without ACK it may answer a segment of no connection.
+            let closed = (!segment.flags.ack()).then_some(State::Closed);
+            let states = self.ends.states(from).union(closed.into_iter().collect());
+            self.close.reset(from, states);
         }
         let arrival = Arrival {
             acceptable: taken,

@@ -85,6 +85,7 @@ fn subject(from: End, segment: Segment) -> Subject {
         ip: ip_header(64),
         segment,
         checksum: Checksum::Good,
+        missing: 0,
     }
 }
 
@@ -196,6 +197,7 @@ fn a_segment_that_cannot_be_read_is_told() {
         ip: ip_header(64),
         segment: torn,
         checksum: Checksum::Bad,
+        missing: 0,
     };
     observer.observe(Stamp(1), &broken);
     let error = "data offset".to_string();
@@ -229,6 +231,7 @@ fn a_reset_with_another_ttl_is_told_and_shows_nothing_of_the_peer() {
             ip: ip_header(ttl),
             segment,
             checksum: Checksum::Good,
+            missing: 0,
         };
         observer.observe(Stamp(at as u64 * 1000), &subject);
     }
@@ -449,6 +452,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
                 payload: vec![b'x'; len],
                 ..Segment::default()
             },
+            missing: 0,
             checksum: if ttl == 7 {
                 Checksum::Bad
             } else {
@@ -516,6 +520,7 @@ impl Watched {
             from: End::Peer,
             segment,
             checksum: Checksum::Good,
+            missing: 0,
             ..
         } = arrival
         else {

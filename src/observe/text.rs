@@ -1,5 +1,7 @@
 //! Text both ways: how much was sent and received, and in what order.
 
+use std::mem;
+
 use crate::exchange::{AnomalyKind, End, PREVIEW};
 use crate::wire::{Segment, SeqNumber};
 
@@ -46,6 +48,11 @@ impl Observer {
         if fin.is_some() {
             text.take_fin();
         }
+        if fresh > 0 || fin.is_some() {
+            // Something follows: what was acknowledged last was no FIN.
+            let owed = mem::take(&mut self.sides[from].owes_one);
+            self.count_arrived(t_ns, from, owed.into());
+        }
         if len == 0 {
             return fin;
         }
@@ -54,6 +61,8 @@ impl Observer {
         let beyond = (seq + len).diff(before.nxt() + window).max(0);
         let is_known = self.sides[from].text.as_ref() == Some(&before);
         if before.is_closed() {
+            let again = (seq + len).lt(before.nxt());
+            self.exchange.retransmitted.data += u32::from(again);
             self.note_text_after_fin(t_ns, (seq + len).diff(before.nxt()).max(0));
             return fin;
         }
@@ -77,7 +86,13 @@ impl Observer {
             self.close.text(from);
         }
         match from {
-            End::Peer => self.keep_preview(arrived, start, &segment.payload),
+            End::Peer => {
+                let known = segment.payload.len().saturating_sub(self.missing as usize);
+                self.keep_preview(arrived, start, &segment.payload[..known]);
+                if self.missing > 0 {
+                    self.end_preview(start.saturating_add(known as i64));
+                }
+            }
             End::Local => {
                 let end = u64::try_from(start + i64::from(len)).unwrap_or_default();
                 let data = &mut self.exchange.data;
@@ -111,6 +126,12 @@ impl Observer {
         }
     }
 
+    /// The bytes from there on were not captured.
+    pub(super) fn end_preview(&mut self, at: i64) {
+        let at = usize::try_from(at).unwrap_or_default();
+        self.previewed = self.previewed.min(at);
+    }
+
     /// So many bytes more of the text of `from` have arrived in order.
     pub(super) fn count_arrived(&mut self, t_ns: i64, from: End, fresh: u32) {
         self.sides[from].arrived += u64::from(fresh);
@@ -119,10 +140,10 @@ impl Observer {
         }
         let received = self.sides[from].arrived;
         let data = &mut self.exchange.data;
-        data.first_byte_ns.get_or_insert(t_ns);
+        data.first_byte_ns.get_or_insert(t_ns.max(0));
         data.received = received;
-        if data.preview.len() < PREVIEW {
-            let len = usize::try_from(received).map_or(PREVIEW, |len| len.min(PREVIEW));
+        if data.preview.len() < self.previewed {
+            let len = usize::try_from(received).map_or(PREVIEW, |len| len.min(self.previewed));
             data.preview = self.preview[..len].to_vec();
         }
     }

@@ -123,12 +123,15 @@ pub trait Report {
     fn summary(&mut self, summary: &Summary) -> io::Result<()>;
 }
 
-/// `text` with every control character escaped: nothing from outside steers a terminal.
+/// `text` with every control character escaped, those of direction included: nothing from outside
+/// steers a terminal.
 pub fn printable(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .flat_map(|c| {
-            let escaped = c.is_control().then(|| c.escape_default());
-            let plain = (!c.is_control()).then_some(c);
+            let steers = c.is_control() || turns(c);
+            let escaped = steers.then(|| c.escape_default());
+            let plain = (!steers).then_some(c);
             escaped.into_iter().flatten().chain(plain)
         })
         .collect()
@@ -149,5 +152,6 @@ mod tests {
             printable("a\x1b[31mb\r\n\u{9b}é"),
             "a\\u{1b}[31mb\\r\\n\\u{9b}é"
         );
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
     }
 }

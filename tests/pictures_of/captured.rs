@@ -45,6 +45,7 @@ fn observed(exchange: &Exchange) -> Exchange {
                 ..it.segment.clone()
             },
             checksum: it.checksum,
+            missing: 0,
         };
         (it.t_ns, subject)
     });

@@ -270,5 +270,6 @@ fn subject(from: End, segment: Segment) -> Subject {
         segment: packet.tcp().unwrap().clone(),
         ip: packet.ip,
         checksum: Checksum::Good,
+        missing: 0,
     }
 }

@@ -100,6 +100,39 @@ fn what_is_acknowledged_was_sent_though_the_capture_lacks_it() {
 }
 
 #[test]
+fn a_fin_that_the_capture_lacks_decides_nothing_wrongly() {
+    let exchange = opened(&["> . 1 ack 2", "> F. 1 ack 2", "< . 2 ack 2"]);
+    let last = |end| exchange.last_state(end).unwrap().states;
+    assert!(last(End::Local).contains(LastAck) && last(End::Local).contains(FinWait2));
+    assert!(last(End::Peer).contains(TimeWait) && last(End::Peer).contains(CloseWait));
+    assert_eq!(exchange.close.first, None);
+    assert_eq!(exchange.close.manner, Manner::StillOpen);
+    assert_eq!(exchange.data.received, 0);
+    // Text that follows shows that it was text.
+    let exchange = opened(&["> . 1 ack 2", "< P. 2:4 ack 1"]);
+    assert_eq!(exchange.data.received, 3);
+}
+
+#[test]
+fn a_reset_that_answers_a_stray_segment_ends_no_syn() {
+    // RFC 9293 figure 9.
+    let exchange = between(&[
+        "> S 0",
+        "< . 301 ack 101",
+        "> R 101",
+        "> S 0",
+        "< S. 0 ack 1",
+        "> . 1 ack 1",
+    ]);
+    assert_eq!(exchange.verdict, Some(Verdict::Open));
+    assert_eq!(exchange.close.reset, None);
+    assert_eq!(
+        exchange.last_state(End::Local).unwrap().states,
+        Established.into()
+    );
+}
+
+#[test]
 fn the_handshake_is_parted_where_it_was_captured() {
     let exchange = opened(&[]);
     let handshake = exchange.handshake;
@@ -178,7 +211,7 @@ fn how_it_ended_whoever_looks() {
         ),
         (
             &["> F. 1 ack 1", "< . 1 ack 2"],
-            Manner::HalfClosed,
+            Manner::StillOpen,
             Outcome::StillOpen,
             Some(End::Local),
         ),
