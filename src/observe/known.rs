@@ -56,6 +56,8 @@ pub(super) struct Known {
     pub(super) proven: StateSet,
     /// What it may have received, repeats left out.
     arriving: Effects,
+    /// `states` are all that these lead to from `proven`.
+    is_spread: bool,
     pub(super) states: StateSet,
 }
 
@@ -87,6 +89,7 @@ impl Known {
 
     /// It is in one of `states`.
     pub(super) fn prove(&mut self, states: StateSet) {
+        self.is_spread = false;
         self.proven = states;
         self.states = states;
     }
@@ -295,6 +298,7 @@ impl Known {
 
     /// It sent a segment that belongs to this connection.
     pub(super) fn sends(&mut self, segment: &Segment, other: &Known, doubt: Doubt) {
+        let before = self.proven;
         self.has_reset |= segment.flags.rst();
         let allowed = self.may_send(segment, other, doubt);
         // What was known before still holds, but for what the end does by itself: it closes, or
@@ -306,7 +310,9 @@ impl Known {
         };
         self.proven = if both.is_empty() { allowed } else { both };
         self.settle_doubt(segment);
-        self.spread();
+        if self.proven != before || !self.is_spread {
+            self.spread();
+        }
     }
 
     /// What acknowledges something sent after the RST came was sent after the RST: that was forged.
@@ -335,19 +341,23 @@ impl Known {
     }
 
     pub(super) fn spread(&mut self) {
+        self.is_spread = true;
         self.states = self.reachable(self.proven, |state| state);
     }
 
     /// This may arrive; its FIN then counts only if nothing before it is missing.
     pub(super) fn may_receive(&mut self, effect: Effect) {
         let held_back = effect.without(Effect::FIN);
+        let before = self.arriving;
         self.arriving.insert(effect);
         self.arriving.insert(held_back);
         if self.fin_before {
             self.arriving.insert(effect.with(Effect::ACKS));
             self.arriving.insert(held_back.with(Effect::ACKS));
         }
-        self.spread();
+        if self.arriving != before || !self.is_spread {
+            self.spread();
+        }
     }
 
     /// This has arrived, though what the end sends next may have been on its way before. `fin`: by

@@ -122,6 +122,18 @@ struct Side {
     newest: Option<Newest>,
 }
 
+/// How a segment lies to what the other end expects of its sender.
+#[derive(Clone, Copy, Debug)]
+struct Fit {
+    rcv_nxt: SeqNumber,
+    /// The first number beyond the window.
+    edge: SeqNumber,
+    /// Some of it is in the window.
+    acceptable: bool,
+    /// Its number has been received already.
+    old: bool,
+}
+
 /// What of a segment is remembered when it is not kept.
 #[derive(Clone, Copy, Debug)]
 struct Newest {
@@ -393,14 +405,15 @@ impl Observer {
             self.answer_to_syn_ack(t_ns, segment);
         }
         self.note_uncaptured(t_ns, from, segment);
-        if !self.belongs(from, segment) {
+        let fit = self.fit(from, segment);
+        if !self.belongs(from, segment, fit) {
             let text = format!(
                 "a segment ({flags}, seq {}, ack {}) lies outside what either end can have sent",
                 segment.seq, segment.ack
             );
             return self.anomaly(AnomalyKind::OutOfWindow, t_ns, text);
         }
-        self.take(t_ns, from, segment);
+        self.take(t_ns, from, segment, fit);
     }
 
     /// A SYN that was sent twice may come after our RST, to a peer without a connection.
@@ -409,20 +422,28 @@ impl Observer {
         over && self.exchange.handshake.syn_sent > 1
     }
 
+    /// How a segment lies to what is expected of its sender.
+    fn fit(&self, from: End, segment: &Segment) -> Fit {
+        let rcv_nxt = self.rcv_nxt(from).unwrap_or_default();
+        let window = self.window_for(from);
+        Fit {
+            rcv_nxt,
+            edge: rcv_nxt + window,
+            acceptable: segment_acceptable(rcv_nxt, window, segment),
+            old: self.is_old(from, segment),
+        }
+    }
+
     /// Whether an end can have sent this on the connection: it acknowledges what the other may have
     /// sent, and lies in its window or before it.
-    fn belongs(&self, from: End, segment: &Segment) -> bool {
-        let Some(rcv_nxt) = self.rcv_nxt(from) else {
-            return false;
-        };
+    fn belongs(&self, from: End, segment: &Segment, fit: Fit) -> bool {
         // A segment without text stands at the edge when its sender has filled the window, or one
         // beyond with its FIN: it is not looked at, but it is the sender's.
-        let window = self.window_for(from);
-        let beyond = segment.seq.diff(rcv_nxt + window);
+        let beyond = segment.seq.diff(fit.edge);
         let at_edge = segment.payload.is_empty() && (0..=1).contains(&beyond);
-        let acceptable = segment_acceptable(rcv_nxt, window, segment);
-        self.acks_what_was_sent(from, segment)
-            && (self.is_old(from, segment) || acceptable || at_edge)
+        self.sides[from].text.is_some()
+            && self.acks_what_was_sent(from, segment)
+            && (fit.old || fit.acceptable || at_edge)
     }
 
     /// The next number that is expected of `from`.
@@ -482,9 +503,9 @@ impl Observer {
     }
 
     /// A segment that counts: data, FIN, states.
-    fn take(&mut self, t_ns: i64, from: End, segment: &Segment) {
+    fn take(&mut self, t_ns: i64, from: End, segment: &Segment, fit: Fit) {
         let other = from.other();
-        let arrival = self.arrive(t_ns, from, segment);
+        let arrival = self.arrive(t_ns, from, segment, fit);
         if arrival.acceptable && segment.flags.ack() {
             let una = &mut self.sides[other].una;
             if una.is_none_or(|una| una.lt(segment.ack)) {
@@ -505,21 +526,23 @@ impl Observer {
 
     /// Takes the new part of the text, as far as the window goes, and the FIN once nothing before
     /// it is missing (RFC 9293 3.10.7.4, seventh and eighth).
-    fn arrive(&mut self, t_ns: i64, from: End, segment: &Segment) -> Arrival {
+    fn arrive(&mut self, t_ns: i64, from: End, segment: &Segment, fit: Fit) -> Arrival {
         let flags = segment.flags;
-        let rcv_nxt = self.rcv_nxt(from).unwrap_or_default();
         let states = self.ends.states(from.other());
         let crossing = flags.syn() && states == State::SynReceived.into();
         // In a synchronized state nothing of a segment with SYN counts (RFC 5961 4.2).
         let opening = crossing || states == State::SynSent.into() || from == End::Local;
         let counts = !flags.syn() || flags.ack() && opening;
-        let in_window = segment_acceptable(rcv_nxt, self.window_for(from), segment);
-        let surely = segment_acceptable(rcv_nxt, self.window_at_least(from), segment);
+        // Far away nothing is sure to arrive.
+        let surely = match self.ends.sight(from.other()) {
+            Sight::Here => segment_acceptable(fit.rcv_nxt, self.window_at_least(from), segment),
+            Sight::Ours | Sight::Afar => fit.acceptable,
+        };
         Arrival {
             // A RST comes this way only where it refuses our SYN.
             acceptable: crossing || flags.rst() || counts && surely,
-            gap: rcv_nxt.lt(segment.text_seq()),
-            fin: if counts && (in_window || self.is_old(from, segment)) {
+            gap: fit.rcv_nxt.lt(segment.text_seq()),
+            fin: if counts && (fit.acceptable || fit.old) {
                 self.take_text(t_ns, from, segment)
             } else {
                 None

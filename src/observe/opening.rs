@@ -155,7 +155,8 @@ impl Observer {
             let data = &mut self.exchange.data;
             data.sent = data.sent.max(u64::from(segment.text_len()));
         }
-        self.take(t_ns, from, segment);
+        let fit = self.fit(from, segment);
+        self.take(t_ns, from, segment, fit);
     }
 
     /// An ICMP error decides for our own TCP. Another may take it for a hint and go on (RFC 9293
@@ -201,7 +202,8 @@ impl Observer {
             self.rtt.syn_ack(t_ns);
             self.agree(segment);
         }
-        self.take(t_ns, End::Peer, segment);
+        let fit = self.fit(End::Peer, segment);
+        self.take(t_ns, End::Peer, segment, fit);
         if opens {
             self.syn_ack = Some(Mark {
                 change: self.exchange.states.len(),
