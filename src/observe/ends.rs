@@ -234,7 +234,9 @@ impl Ends {
             }
             Sight::Ours => {}
             Sight::Here if arrival.acceptable && sender.known.is_whole_to(&receiver.known) => {
-                let fin = arrival.fin.is_some();
+                // Of what lies before it something may have been dropped there, until an ACK says so.
+                let in_order = receiver.known.acked.is_some_and(|ack| segment.seq.le(ack));
+                let fin = arrival.fin.is_some() && in_order;
                 receiver.known.has_received(effect, fin);
             }
             Sight::Here | Sight::Afar => receiver.known.may_receive(effect),
