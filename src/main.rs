@@ -113,7 +113,16 @@ fn explain_file(args: &ExplainArgs) -> u8 {
     let name = args.file.display();
     match run::explain(args, &mut choose) {
         Ok(Explained::Unread(why)) => fail(&format!("{name}: {why}"), exit::CANNOT_PROBE),
-        Ok(Explained::Read { totals, fault }) => {
+        Ok(Explained::Read {
+            totals,
+            fault,
+            was_interrupted,
+        }) => {
+            if was_interrupted {
+                complain(&format!(
+                    "{name}: interrupted; the report is of what came before"
+                ));
+            }
             if let Some(fault) = fault {
                 complain(&format!("{name}: {fault}"));
             }

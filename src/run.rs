@@ -2,6 +2,7 @@
 
 mod capture;
 mod explain;
+mod interrupt;
 mod probe;
 mod sources;
 

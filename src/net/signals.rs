@@ -11,6 +11,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 /// SIGINT, SIGTERM and SIGHUP, blocked in the thread that made it and read from a `signalfd`.
 #[derive(Debug)]
 pub struct Signals {
+    set: SigSet,
     fd: SignalFd,
 }
 
@@ -27,7 +28,7 @@ impl Signals {
         }
         set.thread_block()?;
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        Ok(Signals { fd })
+        Ok(Signals { set, fd })
     }
 
     /// Takes one signal, if one has come since the last call. Never waits.
@@ -36,6 +37,14 @@ impl Signals {
     /// What the kernel says.
     pub fn take(&self) -> io::Result<bool> {
         Ok(self.fd.read_signal()?.is_some())
+    }
+
+    /// From now on they have their usual effect in this thread, which for the program is enough.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn unblock(&self) -> io::Result<()> {
+        Ok(self.set.thread_unblock()?)
     }
 }
 

@@ -1,19 +1,21 @@
 //! A capture explained: from a file to a report.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, Fault, Reader};
 use crate::cli::{ExplainArgs, Place};
 use crate::exchange::End;
 use crate::explain::{self, Choose, Selection, Told, Wishes};
 use crate::net::privs;
 use crate::report::Totals;
+
+use super::interrupt::Interruptible;
 
 /// What became of a capture.
 #[derive(Debug)]
@@ -24,12 +26,15 @@ pub enum Explained {
         totals: Totals,
         /// Why there is no more.
         fault: Option<CaptureError>,
+        /// A signal ended it.
+        was_interrupted: bool,
     },
     /// Nothing of it could be read, and why.
     Unread(String),
 }
 
-/// Explains the capture that the arguments name, in the format that `choose` gives.
+/// Explains the capture that the arguments name, in the format that `choose` gives. The first SIGINT,
+/// SIGTERM or SIGHUP is the end of the capture.
 ///
 /// # Errors
 /// The report cannot be written.
@@ -41,8 +46,15 @@ pub fn explain(args: &ExplainArgs, choose: &mut Choose<'_>) -> io::Result<Explai
         Ok(opened) => opened,
         Err(error) => return Ok(Explained::Unread(format!("it cannot be opened: {error}"))),
     };
+    // Not before: opening a FIFO may take its time.
+    let input = Interruptible::new(input)?;
+    let interrupted = input.interrupted();
     let reader = match Reader::new(input) {
         Ok(reader) => reader,
+        Err(_) if interrupted.get() => {
+            let why = "interrupted before anything of it was read";
+            return Ok(Explained::Unread(why.to_owned()));
+        }
         Err(fault) => return Ok(Explained::Unread(fault.to_string())),
     };
     let bar = bar(size);
@@ -58,9 +70,17 @@ pub fn explain(args: &ExplainArgs, choose: &mut Choose<'_>) -> io::Result<Explai
     let told = explain::explain(reader, &wishes(args), &mut choose, &mut progress);
     bar.finish_and_clear();
     let Told { totals, fault } = told?;
-    Ok(match fault {
+    let was_interrupted = interrupted.get();
+    // The user cut it there.
+    let is_wished =
+        |it: &CaptureError| was_interrupted && matches!(it.fault, Fault::CutShort { .. });
+    Ok(match fault.filter(|fault| !is_wished(fault)) {
         Some(fault) if totals.frames == 0 => Explained::Unread(fault.to_string()),
-        fault => Explained::Read { totals, fault },
+        fault => Explained::Read {
+            totals,
+            fault,
+            was_interrupted,
+        },
     })
 }
 
@@ -82,7 +102,7 @@ fn wishes(args: &ExplainArgs) -> Wishes {
 
 /// A capture to be read.
 struct Opened {
-    input: Box<dyn Read + Send>,
+    input: File,
     /// Its bytes, where that is known beforehand.
     size: Option<u64>,
 }
@@ -91,7 +111,8 @@ impl Opened {
     fn open(path: &Path) -> io::Result<Opened> {
         if path == Path::new("-") {
             return Ok(Opened {
-                input: Box::new(io::stdin()),
+                // Unbuffered, so that it can be waited for.
+                input: File::from(io::stdin().as_fd().try_clone_to_owned()?),
                 size: None,
             });
         }
@@ -99,7 +120,7 @@ impl Opened {
         let metadata = file.metadata()?;
         Ok(Opened {
             size: metadata.is_file().then_some(metadata.len()),
-            input: Box::new(file),
+            input: file,
         })
     }
 }
