@@ -115,6 +115,7 @@ fn explain_file(args: &ExplainArgs) -> u8 {
         Ok(Explained::Unread(why)) => fail(&format!("{name}: {why}"), exit::CANNOT_PROBE),
         Ok(Explained::Read {
             totals,
+            unknown,
             fault,
             was_interrupted,
         }) => {
@@ -126,9 +127,15 @@ fn explain_file(args: &ExplainArgs) -> u8 {
             if let Some(fault) = fault {
                 complain(&format!("{name}: {fault}"));
             }
-            if totals.connections == 0 {
+            if let Some((frames, link)) = unknown {
+                complain(&format!(
+                    "{name}: {frames} frames are of {link}, which is not known"
+                ));
+            }
+            let all_unknown = unknown.is_some_and(|(frames, _)| frames == totals.frames);
+            if totals.connections == 0 && !all_unknown {
                 complain(&format!("{name}: there is no TCP in it"));
-            } else if totals.shown == 0 {
+            } else if totals.connections > 0 && totals.shown == 0 {
                 complain(&format!("{name}: no connection in it is asked for"));
             }
             exit::SUCCESS

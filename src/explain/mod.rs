@@ -23,7 +23,7 @@ mod watched;
 
 use std::io::{self, Read};
 
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, LinkType, Reader};
 use crate::exchange::End;
 use crate::report::Totals;
 
@@ -52,6 +52,8 @@ pub struct Wishes {
 pub struct Told {
     /// How much.
     pub totals: Totals,
+    /// Frames behind link headers that are not known, and the first such type.
+    pub unknown: Option<(u64, LinkType)>,
     /// Why it could not be read to its end.
     pub fault: Option<CaptureError>,
 }
@@ -87,8 +89,13 @@ fn explain_within<R: Read + Send>(
     let Sorted {
         frames,
         connections,
+        unknown,
         fault,
     } = sorter.end();
     let totals = teller.end(frames, connections)?;
-    Ok(Told { totals, fault })
+    Ok(Told {
+        totals,
+        unknown,
+        fault,
+    })
 }

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::capture::Captured;
-use crate::capture::link::network;
 use crate::capture::tunnel::innermost;
 use crate::clock::Stamp;
 use crate::exchange::{AnomalyKind, Checksum, End};
@@ -176,13 +175,13 @@ impl From<&Segment> for Head {
     }
 }
 
-/// What a frame says, if it is of TCP. `is_copy` is asked about its IP packet.
+/// What a frame says whose IP packet is `whole`, if it is of TCP. `is_copy` is asked about that.
 pub(super) fn sight(
     captured: &Captured,
+    whole: &[u8],
     at: Stamp,
     is_copy: impl FnOnce(&[u8]) -> bool,
 ) -> Option<Sighting> {
-    let whole = network(captured.interface.link, captured.bytes).ok()?;
     let inner = innermost(whole, captured.beyond());
     let (ip, payload, _) = IpHeader::split(inner.packet).ok()?;
     // Nothing else speaks of TCP.

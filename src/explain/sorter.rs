@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::net::SocketAddr;
 
-use crate::capture::link::interface;
-use crate::capture::{CaptureError, Captured, Item, Reader};
+use crate::capture::link::{NoPacket, interface, network};
+use crate::capture::{CaptureError, Captured, Item, LinkType, Reader};
 use crate::clock::Stamp;
 use crate::observe::Copies;
 use crate::report::Mark;
@@ -49,6 +49,8 @@ pub(super) struct Opened {
 pub(super) struct Sorted {
     pub(super) frames: u64,
     pub(super) connections: u64,
+    /// Frames behind link headers that are not known, and the first such type.
+    pub(super) unknown: Option<(u64, LinkType)>,
     /// Why it could not be read to its end.
     pub(super) fault: Option<CaptureError>,
 }
@@ -67,6 +69,7 @@ struct Sieve<'a> {
     copies: Copies,
     last: Stamp,
     frames: u64,
+    unknown: Option<(u64, LinkType)>,
 }
 
 impl<'a, R: Read> Sorter<'a, R> {
@@ -79,6 +82,7 @@ impl<'a, R: Read> Sorter<'a, R> {
                 copies: Copies::default(),
                 last: Stamp::default(),
                 frames: 0,
+                unknown: None,
             },
             fault: None,
         }
@@ -114,6 +118,7 @@ impl<'a, R: Read> Sorter<'a, R> {
         Sorted {
             frames: self.sieve.frames,
             connections: self.sieve.streams.opened(),
+            unknown: self.sieve.unknown,
             fault: self.fault,
         }
     }
@@ -132,7 +137,15 @@ impl Sieve<'_> {
                 && !captured.is_ours
                 && self.copies.is_copy(self.last, interface, direction, packet)
         };
-        let Some(sighting) = sight(captured, self.last, is_copy) else {
+        let sighting = match network(link, captured.bytes) {
+            Ok(packet) => sight(captured, packet, self.last, is_copy),
+            Err(NoPacket::UnknownLink(link)) => {
+                self.unknown.get_or_insert((0, link)).0 += 1;
+                None
+            }
+            Err(NoPacket::NotIp) => None,
+        };
+        let Some(sighting) = sighting else {
             return;
         };
         let forget = |place, stream: &Stream| {

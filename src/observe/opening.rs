@@ -43,23 +43,13 @@ impl Observer {
 
     /// `reset`: by a RST, which may refuse a SYN.
     fn begin(&mut self, end: End, nxt: SeqNumber, reset: bool) {
-        use State::*;
         if self.ends.known(end).nxt.is_some() {
             return;
         }
-        let any = [
-            SynReceived,
-            Established,
-            FinWait1,
-            FinWait2,
-            CloseWait,
-            Closing,
-            LastAck,
-            TimeWait,
-        ];
-        let syn_sent = reset.then_some(SynSent);
-        self.ends
-            .begin(end, nxt, any.into_iter().chain(syn_sent).collect());
+        let may_be =
+            |state: &State| reset || state.is_synchronized() || *state == State::SynReceived;
+        let states = State::ALL.into_iter().filter(may_be);
+        self.ends.begin(end, nxt, states.collect());
         self.sides[end].text = Some(Reassembly::new(nxt));
         let window = self.window_for(end);
         self.ends.queues(end, Queue::in_the_middle(window, nxt));

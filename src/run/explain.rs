@@ -8,7 +8,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::capture::{CaptureError, Fault, Reader};
+use crate::capture::{CaptureError, Fault, LinkType, Reader};
 use crate::cli::{ExplainArgs, Place};
 use crate::exchange::End;
 use crate::explain::{self, Choose, Selection, Told, Wishes};
@@ -24,6 +24,8 @@ pub enum Explained {
     Read {
         /// How much was in it.
         totals: Totals,
+        /// Frames behind link headers that are not known, and the first such type.
+        unknown: Option<(u64, LinkType)>,
         /// Why there is no more.
         fault: Option<CaptureError>,
         /// A signal ended it.
@@ -69,7 +71,11 @@ pub fn explain(args: &ExplainArgs, choose: &mut Choose<'_>) -> io::Result<Explai
     };
     let told = explain::explain(reader, &wishes(args), &mut choose, &mut progress);
     bar.finish_and_clear();
-    let Told { totals, fault } = told?;
+    let Told {
+        totals,
+        unknown,
+        fault,
+    } = told?;
     let was_interrupted = interrupted.get();
     // The user cut it there.
     let is_wished =
@@ -78,6 +84,7 @@ pub fn explain(args: &ExplainArgs, choose: &mut Choose<'_>) -> io::Result<Explai
         Some(fault) if totals.frames == 0 => Explained::Unread(fault.to_string()),
         fault => Explained::Read {
             totals,
+            unknown,
             fault,
             was_interrupted,
         },
