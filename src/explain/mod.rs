@@ -4,8 +4,8 @@
 //! frames of a connection is [`crate::observe`]'s business; here is decided which frames those are.
 //! Memory follows the connections that are open, never the capture.
 //!
-//! The straight line: the [`Sorter`] reads frames, sees what each says of TCP and finds the
-//! connection it belongs to; [`pipeline`] takes that across to the [`Teller`], which has the
+//! The straight line: the sorter reads frames, sees what each says of TCP and finds the
+//! connection it belongs to; pipeline takes that across to the teller, which has the
 //! connections observed and reports those that are over.
 
 mod numbers;
