@@ -138,6 +138,10 @@ impl Ends {
         self.each[end].known.states
     }
 
+    fn all_states(&self) -> Pair<StateSet> {
+        self.each.by_ref().map(|party| party.known.states)
+    }
+
     pub(super) fn sight(&self, end: End) -> Sight {
         self.each[end].sight
     }
@@ -200,7 +204,7 @@ impl Ends {
         if self.each[from].sight == Sight::Ours {
             return self.we_send(from, t_ns, segment);
         }
-        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let before = self.all_states();
         let (sender, receiver) = self.each.both_mut(from);
         let flags = segment.flags;
         if let Some(queue) = &mut receiver.queue {
@@ -214,20 +218,20 @@ impl Ends {
             sender.known.fin = Some(fin);
             sender.fin_taken = true;
         }
-        if segment.flags.fin() {
+        if flags.fin() {
             sender.fin_ns.get_or_insert(t_ns);
         }
         if !stale {
             sender.known.sends(segment, &receiver.known, doubt);
         }
-        let mut effect = Effect::of(segment, &sender.known, &receiver.known);
+        let effect = Effect::of(segment, &sender.known, &receiver.known);
         match receiver.sight {
             // In SYN-SENT only what we send next shows whether the SYN was taken.
             Sight::Ours if flags.rst() || receiver.known.states != SynSent.into() => {
-                effect = effect.without(Effect::FIN);
-                if arrival.fin.is_some() {
-                    effect = effect.with(Effect::FIN);
-                }
+                let effect = match arrival.fin {
+                    Some(_) => effect.with(Effect::FIN),
+                    None => effect.without(Effect::FIN),
+                };
                 if arrival.acceptable {
                     receiver.known.receives(effect);
                 }
@@ -241,12 +245,12 @@ impl Ends {
             }
             Sight::Here | Sight::Afar => receiver.known.may_receive(effect),
         }
-        self.claims(&mut before, from, Claims::default())
+        self.claims(before, from, Claims::default())
     }
 
     /// A segment of ours leaves.
     fn we_send(&mut self, from: End, t_ns: i64, segment: &Segment) -> Claims {
-        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let mut before = self.all_states();
         let (us, other) = self.each.both_mut(from);
         if let Some(queue) = &mut other.queue {
             queue.other_sends(segment);
@@ -283,17 +287,17 @@ impl Ends {
         us.step(segment, other);
         let effect = Effect::of(segment, &us.known, &other.known);
         other.known.may_receive(effect);
-        self.claims(&mut before, from, claims)
+        self.claims(before, from, claims)
     }
 
     /// A RST of `from` arrived that was not taken: it may be forged, or its own.
     pub(super) fn may_have_reset(&mut self, from: End) -> Claims {
-        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let before = self.all_states();
         let (sender, receiver) = self.each.both_mut(from);
         sender.known.doubted = receiver.known.nxt;
         sender.known.proven = sender.known.proven.union(Closed.into());
         sender.known.spread();
-        self.claims(&mut before, from, Claims::default())
+        self.claims(before, from, Claims::default())
     }
 
     /// A RST of `from` arrived that the other end takes, though something on the path may have sent
@@ -314,18 +318,18 @@ impl Ends {
 
     /// A RST of `from` that has arrived is taken.
     pub(super) fn takes_reset(&mut self, from: End, rst: &Segment) -> Claims {
-        let mut before = self.each.by_ref().map(|party| party.known.states);
+        let before = self.all_states();
         let (sender, receiver) = self.each.both_mut(from);
         let effect = Effect::of(rst, &sender.known, &receiver.known);
         match receiver.sight {
             Sight::Afar => receiver.known.may_receive(effect),
             Sight::Here | Sight::Ours => receiver.known.receives(effect),
         }
-        self.claims(&mut before, from, Claims::default())
+        self.claims(before, from, Claims::default())
     }
 
     /// What has changed by a segment of `from`, after `claims`.
-    fn claims(&self, before: &mut Pair<StateSet>, from: End, mut claims: Claims) -> Claims {
+    fn claims(&self, before: Pair<StateSet>, from: End, mut claims: Claims) -> Claims {
         for end in [End::Local, End::Peer] {
             let states = self.each[end].known.states;
             if states == before[end] {

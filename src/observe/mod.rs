@@ -343,7 +343,7 @@ impl Observer {
         }
         self.follow_window(t_ns, from, segment);
         self.our_text_leaves(t_ns, segment);
-        if flags.rst() && !self.is_our_reset(segment) {
+        if flags.rst() && !self.is_clients_reset(segment) {
             return self.take_waiting_reset(t_ns);
         }
         if flags.rst() {
@@ -363,7 +363,7 @@ impl Observer {
     }
 
     /// RFC 9293 3.10.7.1: a RST for a segment of no connection takes its number from there.
-    fn is_our_reset(&self, segment: &Segment) -> bool {
+    fn is_clients_reset(&self, segment: &Segment) -> bool {
         let known = self.ends.known(End::Local);
         match (known.iss, known.nxt) {
             (Some(iss), Some(nxt)) => iss.lt(segment.seq) && segment.seq.le(nxt),

@@ -133,7 +133,7 @@ impl Observer {
     /// What the client sends while its SYN is unanswered, and RSTs where no SYN was captured.
     pub(super) fn before_the_answer(&mut self, t_ns: i64, from: End, segment: &Segment) {
         // RFC 9293 3.10.7.3, first: a RST that answers something old ends nothing.
-        let is_old = from == End::Local && !self.is_our_reset(segment);
+        let is_old = from == End::Local && !self.is_clients_reset(segment);
         if segment.flags.rst() && is_old && self.exchange.handshake.isn.is_some() {
             return;
         }
@@ -280,7 +280,6 @@ impl Observer {
             return;
         }
         if let Some(ack_ns) = self.rtt.acknowledged(t_ns) {
-            let handshake = &mut self.exchange.handshake;
             handshake.ack_ns = Some(ack_ns);
             handshake.initial_rtt_ns = handshake.rtt_ns.map(|rtt_ns| rtt_ns + ack_ns);
         }
