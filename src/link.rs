@@ -57,9 +57,22 @@ pub enum Wake {
     Interrupted,
 }
 
+/// One whole IP packet, header included, and where it goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outgoing {
+    /// The bytes from the IP header on.
+    pub packet: Vec<u8>,
+    /// Where it goes.
+    pub to: IpAddr,
+    /// The interface index of a link-local IPv6 destination, else 0.
+    pub scope: u32,
+}
+
 /// Why a packet was not sent.
 #[derive(Debug)]
 pub enum SendError {
+    /// There is no room for it at the moment (EAGAIN, ENOBUFS): the same packet may be sent later.
+    Busy(io::Error),
     /// A local packet filter refused it (EPERM).
     Firewall,
     /// The kernel has no route for it (ENETUNREACH, EHOSTUNREACH, ENETDOWN, ...).
@@ -74,7 +87,9 @@ impl fmt::Display for SendError {
             SendError::Firewall => {
                 f.write_str("a local packet filter or connection tracking refused it (EPERM)")
             }
-            SendError::NoRoute(error) | SendError::Other(error) => error.fmt(f),
+            SendError::Busy(error) | SendError::NoRoute(error) | SendError::Other(error) => {
+                error.fmt(f)
+            }
         }
     }
 }
@@ -96,6 +111,17 @@ pub trait Link {
     /// [`SendError`]: nothing left this host.
     fn send(&mut self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError>;
 
+    /// Sends `packets` in their order, up to the first that is refused. How many left, and why the
+    /// next did not; what comes after it was not tried.
+    fn send_all(&mut self, packets: &[Outgoing]) -> (usize, Option<SendError>) {
+        for (sent, next) in packets.iter().enumerate() {
+            if let Err(error) = self.send(&next.packet, next.to, next.scope) {
+                return (sent, Some(error));
+            }
+        }
+        (packets.len(), None)
+    }
+
     /// Waits for the next frame, until `until` (`None`: for ever).
     ///
     /// # Errors
@@ -104,4 +130,59 @@ pub trait Link {
 
     /// Frames that the capture lost because we did not read fast enough.
     fn capture_drops(&self) -> u64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Refuses the packet of this one byte.
+    struct Picky {
+        refused: u8,
+        sent: Vec<u8>,
+    }
+
+    impl Link for Picky {
+        fn now(&self) -> Time {
+            Time(0)
+        }
+
+        fn wall(&self) -> Stamp {
+            Stamp(0)
+        }
+
+        fn send(&mut self, packet: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
+            if packet == [self.refused] {
+                return Err(SendError::Firewall);
+            }
+            self.sent.extend(packet);
+            Ok(())
+        }
+
+        fn recv(&mut self, _: Option<Time>) -> io::Result<Wake> {
+            Ok(Wake::Timeout)
+        }
+
+        fn capture_drops(&self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn packets_leave_in_order_up_to_the_one_that_is_refused() {
+        let packets = [1, 2, 3].map(|byte| Outgoing {
+            packet: vec![byte],
+            to: [192, 0, 2, 1].into(),
+            scope: 0,
+        });
+        let send_all = |refused| {
+            let sent = Vec::new();
+            let mut link = Picky { refused, sent };
+            let (count, error) = link.send_all(&packets);
+            (count, error.is_some(), link.sent)
+        };
+        assert_eq!(send_all(0), (3, false, vec![1, 2, 3]));
+        assert_eq!(send_all(3), (2, true, vec![1, 2]));
+        assert_eq!(send_all(1), (0, true, vec![]));
+    }
 }

@@ -136,6 +136,7 @@ fn send<A: SockaddrLike>(
 fn refusal(errno: Errno) -> SendError {
     match errno {
         Errno::EPERM => SendError::Firewall,
+        Errno::EAGAIN | Errno::ENOBUFS => SendError::Busy(errno.into()),
         // EACCES is what a route of type `prohibit` gives.
         Errno::ENETUNREACH
         | Errno::EHOSTUNREACH
@@ -154,9 +155,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_local_packet_filter_and_a_missing_route_are_told_apart() {
+    fn a_packet_filter_a_missing_route_and_a_full_queue_are_told_apart() {
         assert!(matches!(refusal(Errno::EPERM), SendError::Firewall));
         assert!(matches!(refusal(Errno::ENETUNREACH), SendError::NoRoute(_)));
+        assert!(matches!(refusal(Errno::ENOBUFS), SendError::Busy(_)));
         assert!(matches!(refusal(Errno::EMSGSIZE), SendError::Other(_)));
     }
 

@@ -128,7 +128,7 @@ fn refusal(finished: &Finished, destination: &Destination) -> Option<Failure> {
         Some(SendError::NoRoute(error)) => {
             return Some(failure("no-route", &format!("{input}: no route: {error}")));
         }
-        Some(SendError::Other(error)) => {
+        Some(SendError::Busy(error) | SendError::Other(error)) => {
             return Some(failure(
                 "not-sent",
                 &format!("{input}: the SYN could not be sent: {error}"),
