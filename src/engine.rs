@@ -24,6 +24,10 @@ pub use recorder::{Recorded, Recorder};
 /// sending returns, unless the neighbour's address is still being asked for.
 const OWN_FRAMES: Duration = Duration::from_millis(50);
 
+/// Frames taken in a row before the clock is looked at: a peer that never stops sending holds back
+/// no timer.
+const IN_A_ROW: u32 = 64;
+
 /// A wall clock that moves this much against the monotonic one was set, not drifting.
 const CLOCK_STEP_NS: u64 = 20_000_000;
 
@@ -102,6 +106,7 @@ struct Engine<'a, L> {
     probe: Probe,
     ledger: Ledger,
     frames: InOrder<Caught>,
+    in_a_row: u32,
     audience: Audience<'a>,
     interface: Option<u32>,
     kernel_rst: u64,
@@ -122,6 +127,7 @@ impl<'a, L: Link> Engine<'a, L> {
             probe,
             ledger: Ledger::default(),
             frames: InOrder::default(),
+            in_a_row: 0,
             audience: Audience::new(recorder),
             interface: None,
             kernel_rst: 0,
@@ -155,20 +161,35 @@ impl<'a, L: Link> Engine<'a, L> {
         let timeout = self.probe.session.poll_timeout();
         let until = [pending, timeout].into_iter().flatten().min();
         match self.recv(until)? {
-            Wake::Frame(frame) => self.take(frame, true),
+            Wake::Frame(frame) => {
+                self.take(frame, true);
+                self.in_a_row += 1;
+                if self.in_a_row == IN_A_ROW {
+                    self.in_a_row = 0;
+                    self.see_to_time(pending, until);
+                }
+            }
             Wake::Interrupted => {
                 self.interrupted = true;
                 self.stop(Stop::Interrupted);
             }
             Wake::Timeout => {
-                let now = self.link.now();
-                if pending.is_some_and(|deadline| now >= deadline) {
-                    self.stop(Stop::Deadline);
-                }
-                self.probe.session.on_timeout(now);
+                self.in_a_row = 0;
+                self.see_to_time(pending, until);
             }
+            Wake::Called => {}
         }
         Ok(())
+    }
+
+    fn see_to_time(&mut self, deadline: Option<Time>, until: Option<Time>) {
+        let now = self.link.now();
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            self.stop(Stop::Deadline);
+        }
+        if until.is_some_and(|until| now >= until) {
+            self.probe.session.on_timeout(now);
+        }
     }
 
     /// Waits for the next frame. When the capture has been quiet for a moment nothing can come
@@ -177,14 +198,10 @@ impl<'a, L: Link> Engine<'a, L> {
         if self.audience.is_recording() && !self.frames.is_empty() {
             let settled = self.link.now() + SLACK;
             if until.is_none_or(|until| settled < until) {
-                // The time goes before frames that are queued; asked again, there are none.
-                for _ in 0..2 {
-                    match self.link.recv(Some(settled))? {
-                        Wake::Timeout => {}
-                        wake => return Ok(wake),
-                    }
+                match self.link.recv(Some(settled))? {
+                    Wake::Timeout => self.tell_all(),
+                    wake => return Ok(wake),
                 }
-                self.tell_all();
             }
         }
         self.link.recv(until)
@@ -329,6 +346,7 @@ impl<'a, L: Link> Engine<'a, L> {
             match self.link.recv(Some(until))? {
                 Wake::Frame(frame) if now < limit => self.take(frame, false),
                 Wake::Interrupted => self.interrupted = true,
+                Wake::Called => {}
                 Wake::Frame(_) | Wake::Timeout => break,
             }
         }

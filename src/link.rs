@@ -51,10 +51,12 @@ pub struct Frame {
 pub enum Wake {
     /// A frame was captured.
     Frame(Frame),
-    /// The given time came.
+    /// The given time came, and no frame is queued.
     Timeout,
     /// The user asked us to stop (SIGINT, SIGTERM, SIGHUP).
     Interrupted,
+    /// Whoever works beside has called.
+    Called,
 }
 
 /// One whole IP packet, header included, and where it goes.
@@ -123,6 +125,9 @@ pub trait Link {
     }
 
     /// Waits for the next frame, until `until` (`None`: for ever).
+    ///
+    /// Frames that are queued come first, even when that time has come; it is for the caller to see
+    /// that they hold back nothing. The user's wish to stop gets in between.
     ///
     /// # Errors
     /// The capture itself failed.

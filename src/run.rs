@@ -239,7 +239,7 @@ impl<'a> Run<'a> {
                 Wake::Timeout => return Ok(true),
                 // What comes late for a connection that is over.
                 Wake::Frame(_) if link.now() >= due => return Ok(true),
-                Wake::Frame(_) => {}
+                Wake::Frame(_) | Wake::Called => {}
             }
         }
     }

@@ -20,7 +20,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -28,6 +28,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::read;
 
 use self::filter::Interest;
 use self::guard::Guard;
@@ -35,10 +36,7 @@ use self::inject::Injector;
 use self::signals::Signals;
 use self::tap::Tap;
 use crate::clock::{Stamp, Time};
-use crate::link::{Frame, Link, SendError, Wake};
-
-/// Frames handed over in a row before the clock and the user's wish to stop are looked at again.
-const BURST: u32 = 64;
+use crate::link::{Link, SendError, Wake};
 
 /// Why the link could not be opened.
 #[derive(Debug)]
@@ -79,7 +77,8 @@ pub struct Live {
     injector: Injector,
     signals: Signals,
     guards: Vec<Guard>,
-    burst: u32,
+    /// Whoever works beside calls through it.
+    bell: Option<OwnedFd>,
 }
 
 impl Live {
@@ -100,7 +99,7 @@ impl Live {
             tap: Tap::open(ports_of(&guards)).map_err(refusal)?,
             signals: Signals::block().map_err(OpenError::Other)?,
             guards,
-            burst: 0,
+            bell: None,
         })
     }
 
@@ -118,34 +117,45 @@ impl Live {
         self.guards.retain(|guard| guard.local() != local);
     }
 
-    /// A frame that is queued already, unless it is the turn of the clock and the user.
-    fn queued(&mut self) -> io::Result<Option<Frame>> {
-        if self.burst == BURST {
-            return Ok(None);
-        }
-        let frame = self.tap.recv()?;
-        self.burst = if frame.is_some() { self.burst + 1 } else { 0 };
-        Ok(frame)
+    /// From now on [`Wake::Called`] tells when there was something to read from `bell` (a pipe, a
+    /// socket or an `eventfd`); what it was is thrown away.
+    pub fn heed(&mut self, bell: OwnedFd) {
+        self.bell = Some(bell);
     }
 
-    /// Waits for a frame (`None`), for a signal, or until `until`. The time that has come goes before
-    /// the frames that are queued: a peer that never stops sending holds back no timer.
+    /// Waits until frames are queued (`None`: they are taken now), for a signal or a call, or until
+    /// `until`.
     fn wait(&mut self, until: Option<Time>) -> io::Result<Option<Wake>> {
-        self.burst = 0;
         let left = until.map(|until| TimeSpec::from_duration(until - self.now()));
-        let mut sources = [
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.tap.as_fd(), PollFlags::POLLIN),
-        ];
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut sources = vec![readable(self.signals.as_fd()), readable(self.tap.as_fd())];
+        sources.extend(self.bell.as_ref().map(|bell| readable(bell.as_fd())));
         match ppoll(&mut sources, left, None) {
-            Ok(0) => Ok(Some(Wake::Timeout)),
-            Ok(_) if sources[0].any() == Some(true) => {
-                Ok(self.signals.take()?.then_some(Wake::Interrupted))
-            }
-            Ok(_) if until.is_some_and(|until| until <= self.now()) => Ok(Some(Wake::Timeout)),
-            Ok(_) => Ok(None),
-            Err(Errno::EINTR) => Ok(None),
-            Err(errno) => Err(errno.into()),
+            Ok(0) => return Ok(Some(Wake::Timeout)),
+            Err(Errno::EINTR) => return Ok(None),
+            other => other?,
+        };
+        let [signals, tap, bell] =
+            [0, 1, 2].map(|at| sources.get(at).and_then(PollFd::any) == Some(true));
+        if tap {
+            self.tap.fill()?;
+        }
+        if signals && self.signals.take()? {
+            return Ok(Some(Wake::Interrupted));
+        }
+        if bell {
+            self.silence_bell();
+            return Ok(Some(Wake::Called));
+        }
+        Ok(None)
+    }
+
+    /// One that is closed at the other end would ring for ever.
+    fn silence_bell(&mut self) {
+        let mut calls = [0; 1024];
+        let heard = self.bell.as_ref().map(|bell| read(bell, &mut calls));
+        if !matches!(heard, Some(Ok(1..) | Err(Errno::EAGAIN | Errno::EINTR))) {
+            self.bell = None;
         }
     }
 }
@@ -165,7 +175,7 @@ impl Link for Live {
 
     fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
         loop {
-            if let Some(frame) = self.queued()? {
+            if let Some(frame) = self.tap.next() {
                 return Ok(Wake::Frame(frame));
             }
             if let Some(wake) = self.wait(until)? {

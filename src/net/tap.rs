@@ -1,14 +1,15 @@
 //! The tap: one packet socket that sees our frames go out and the answers come in.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessageOwned, LinkAddr, MsgFlags, RecvMsg, Timestamps, getsockopt, recvmsg, setsockopt,
-    sockopt,
+    ControlMessageOwned, LinkAddr, MsgFlags, MultiHeaders, RecvMsg, Timestamps, getsockopt,
+    recvmmsg, setsockopt, sockopt,
 };
 use nix::{cmsg_space, libc};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
@@ -21,6 +22,10 @@ use crate::link::{Direction, Frame};
 /// The largest IP packet, and room for a coalesced one with its headers.
 const BUFFER: usize = 65_536 + 4_096;
 
+/// So many frames are taken from the kernel at once, at first and in the end.
+const FEW: usize = 4;
+const BATCH: usize = 64;
+
 /// Bytes of frames that wait for us before the kernel drops any.
 const QUEUE: usize = 8 << 20;
 
@@ -32,8 +37,9 @@ const QUEUE: usize = 8 << 20;
 #[derive(Debug)]
 pub struct Tap {
     socket: Option<Socket>,
-    buffer: Vec<u8>,
-    control: Vec<u8>,
+    /// Room for a batch, more of it once a batch was full.
+    buffers: Vec<Vec<u8>>,
+    batch: VecDeque<Frame>,
     interest: Interest,
     drops: Cell<u64>,
 }
@@ -59,8 +65,8 @@ impl Tap {
         getsockopt(&socket, PacketStatistics)?;
         Ok(Tap {
             socket: Some(socket),
-            buffer: vec![0; BUFFER],
-            control: cmsg_space!(Timestamps, [u8; size_of::<libc::tpacket_auxdata>()]),
+            buffers: vec![vec![0; BUFFER]; FEW],
+            batch: VecDeque::with_capacity(BATCH),
             interest,
             drops: Cell::new(0),
         })
@@ -79,26 +85,37 @@ impl Tap {
         Ok(())
     }
 
-    /// The next frame in the queue, `None` when it is empty. Never waits.
+    /// The next frame of those taken from the kernel with [`Tap::fill`].
+    pub fn next(&mut self) -> Option<Frame> {
+        self.batch.pop_front()
+    }
+
+    /// Takes what the kernel has queued, up to a batch, for [`Tap::next`]. Never waits.
     ///
     /// # Errors
     /// The capture itself failed.
-    pub fn recv(&mut self) -> io::Result<Option<Frame>> {
+    pub fn fill(&mut self) -> io::Result<()> {
         let fd = self.socket().as_raw_fd();
-        let mut parts = [IoSliceMut::new(&mut self.buffer)];
-        let received = loop {
-            match recvmsg(fd, &mut parts, Some(&mut self.control), MsgFlags::empty()) {
-                Err(Errno::EINTR) => {}
-                other => break other,
+        let room = self.buffers.len();
+        let buffers = self.buffers.iter_mut();
+        let mut parts: Vec<_> = buffers.map(|room| [IoSliceMut::new(room)]).collect();
+        // The kernel writes to them how long the control messages were: made anew for each batch.
+        let control = cmsg_space!(Timestamps, [u8; size_of::<libc::tpacket_auxdata>()]);
+        let mut headers = MultiHeaders::preallocate(room, Some(control));
+        match recvmmsg(fd, &mut headers, &mut parts, MsgFlags::empty(), None) {
+            Ok(messages) => {
+                for message in messages {
+                    self.batch.push_back(frame_of(&message)?);
+                }
             }
-        };
-        let (mut frame, length) = match received {
-            Ok(message) => (describe(&message)?, message.bytes),
-            Err(Errno::EAGAIN) => return Ok(None),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
-        };
-        frame.bytes = self.buffer[..length].to_vec();
-        Ok(Some(frame))
+        }
+        if self.batch.len() >= room && room < BATCH {
+            let more = (2 * room).min(BATCH);
+            self.buffers.resize_with(more, || vec![0; BUFFER]);
+        }
+        Ok(())
     }
 
     /// Frames that the kernel has dropped so far because the queue was full (`PACKET_STATISTICS`).
@@ -127,8 +144,8 @@ impl Drop for Tap {
     }
 }
 
-/// What the kernel says about a frame beside its bytes.
-fn describe(message: &RecvMsg<'_, '_, LinkAddr>) -> io::Result<Frame> {
+/// The bytes of a frame, and what the kernel says about it.
+fn frame_of(message: &RecvMsg<'_, '_, LinkAddr>) -> io::Result<Frame> {
     let from = message.address.ok_or(Errno::EBADMSG)?;
     let interface = from.ifindex() as u32;
     let mut frame = Frame {
@@ -140,7 +157,7 @@ fn describe(message: &RecvMsg<'_, '_, LinkAddr>) -> io::Result<Frame> {
         },
         interface,
         checksum_pending: false,
-        bytes: Vec::new(),
+        bytes: message.iovs().next().unwrap_or_default().to_vec(),
     };
     for part in message.cmsgs()? {
         if let Some(stamp) = stamps::stamp_in(&part) {
