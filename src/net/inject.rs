@@ -1,20 +1,30 @@
 //! Sending whole IP packets through the kernel's routing, neighbours and OUTPUT chain.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd};
+use std::slice;
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrLike, sendmsg};
+use nix::sys::socket::{
+    ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg, setsockopt, sockopt,
+};
+use nix::{cmsg_space, libc};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::link::SendError;
+use crate::link::{Outgoing, SendError};
 
 /// How often, and for how many milliseconds each time, a full send buffer is waited for.
 const FULL_RETRIES: u32 = 3;
 const FULL_WAIT: u8 = 10;
+
+/// So many packets leave with one call at most.
+const RUN: usize = 64;
+
+/// Bytes of packets that wait for a neighbour's address, or for the interface, before the kernel
+/// takes no more: those of a thousand neighbours that never answer still let others pass.
+const QUEUE: usize = 4 << 20;
 
 /// Raw sockets with the IP header included (`IPPROTO_RAW`), one a family.
 ///
@@ -49,42 +59,93 @@ impl Injector {
     ///
     /// # Errors
     /// [`SendError`]: nothing left this host.
-    pub fn send(&self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError> {
-        match to {
-            IpAddr::V4(to) => self.send_v4(packet, to),
-            IpAddr::V6(to) => self.send_v6(packet, to, scope),
+    pub fn send(&self, packet: &Outgoing) -> Result<(), SendError> {
+        let mut retries = 0;
+        loop {
+            match self.send_run(slice::from_ref(packet)) {
+                Ok(_) => return Ok(()),
+                Err(SendError::Busy(_)) if retries < FULL_RETRIES => {
+                    retries += 1;
+                    self.wait_for_room(packet.to);
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
-    fn send_v4(&self, packet: &[u8], to: Ipv4Addr) -> Result<(), SendError> {
-        let source: [u8; 4] = slice_at(packet, 12)?;
-        let info = libc::in_pktinfo {
-            ipi_ifindex: 0,
-            ipi_spec_dst: libc::in_addr {
-                s_addr: u32::from_ne_bytes(source),
-            },
-            ipi_addr: libc::in_addr { s_addr: 0 },
-        };
-        let to = SockaddrIn::from(SocketAddrV4::new(to, 0));
-        send(
-            &self.v4,
-            packet,
-            &ControlMessage::Ipv4PacketInfo(&info),
-            &to,
-        )
+    /// Sends `packets` in their order, each as [`Injector::send`] does, up to the first that is
+    /// refused. How many left, and why the next did not. Never waits.
+    pub fn send_all(&self, packets: &[Outgoing]) -> (usize, Option<SendError>) {
+        let mut sent = 0;
+        while sent < packets.len() {
+            match self.send_run(&packets[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) => return (sent, Some(error)),
+            }
+        }
+        (sent, None)
     }
 
-    fn send_v6(&self, packet: &[u8], to: Ipv6Addr, scope: u32) -> Result<(), SendError> {
-        let Some(socket) = &self.v6 else {
-            return Err(SendError::NoRoute(Errno::EAFNOSUPPORT.into()));
+    /// Sends the first of `packets` and those that can go in the same call: how many did. The
+    /// kernel stops at one that it refuses, and says why when that is the first.
+    fn send_run(&self, packets: &[Outgoing]) -> Result<usize, SendError> {
+        let origin = Origin::of(&packets[0]).ok_or_else(|| refusal(Errno::EINVAL))?;
+        let alike = |packet: &&Outgoing| Origin::of(packet) == Some(origin);
+        let run = packets.iter().take(RUN).take_while(alike).count();
+        let run = &packets[..run];
+        match origin.source {
+            IpAddr::V4(source) => {
+                let info = libc::in_pktinfo {
+                    ipi_ifindex: 0,
+                    ipi_spec_dst: libc::in_addr {
+                        s_addr: u32::from_ne_bytes(source.octets()),
+                    },
+                    ipi_addr: libc::in_addr { s_addr: 0 },
+                };
+                send(&self.v4, run, ControlMessage::Ipv4PacketInfo(&info))
+            }
+            IpAddr::V6(source) => {
+                let socket = self.v6.as_ref();
+                let socket = socket.ok_or_else(|| refusal(Errno::EAFNOSUPPORT))?;
+                let info = libc::in6_pktinfo {
+                    ipi6_addr: libc::in6_addr {
+                        s6_addr: source.octets(),
+                    },
+                    ipi6_ifindex: origin.scope,
+                };
+                send(socket, run, ControlMessage::Ipv6PacketInfo(&info))
+            }
+        }
+        .map_err(refusal)
+    }
+
+    fn wait_for_room(&self, to: IpAddr) {
+        let v6 = self.v6.as_ref().filter(|_| to.is_ipv6());
+        let mut writable = [PollFd::new(
+            v6.unwrap_or(&self.v4).as_fd(),
+            PollFlags::POLLOUT,
+        )];
+        // Whether it became writable shows on the next try.
+        let _ = poll(&mut writable, PollTimeout::from(FULL_WAIT));
+    }
+}
+
+/// What packets must have in common to leave with one call: they share its control message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Origin {
+    source: IpAddr,
+    scope: u32,
+}
+
+impl Origin {
+    /// `None`: the packet has no whole header.
+    fn of(packet: &Outgoing) -> Option<Origin> {
+        let source = match packet.to {
+            IpAddr::V4(_) => IpAddr::from(*packet.packet.get(12..)?.first_chunk::<4>()?),
+            IpAddr::V6(_) => IpAddr::from(*packet.packet.get(8..)?.first_chunk::<16>()?),
         };
-        let source: [u8; 16] = slice_at(packet, 8)?;
-        let info = libc::in6_pktinfo {
-            ipi6_addr: libc::in6_addr { s6_addr: source },
-            ipi6_ifindex: scope,
-        };
-        let to = SockaddrIn6::from(SocketAddrV6::new(to, 0, 0, scope));
-        send(socket, packet, &ControlMessage::Ipv6PacketInfo(&info), &to)
+        let scope = packet.scope;
+        Some(Origin { source, scope })
     }
 }
 
@@ -94,42 +155,47 @@ fn raw_socket(domain: Domain, interface: Option<&str>) -> io::Result<Socket> {
     if let Some(name) = interface {
         socket.bind_device(Some(name.as_bytes()))?;
     }
+    // Without it the kernel says that a packet left which a full queue dropped (ENOBUFS).
+    if domain == Domain::IPV4 {
+        setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+    } else {
+        setsockopt(&socket, sockopt::Ipv6RecvErr, &true)?;
+    }
+    // Beyond net.core.wmem_max with CAP_NET_ADMIN, else up to it.
+    setsockopt(&socket, sockopt::SndBufForce, &QUEUE)
+        .map_err(io::Error::from)
+        .or_else(|_| socket.set_send_buffer_size(QUEUE))?;
     Ok(socket)
 }
 
-fn slice_at<const N: usize>(packet: &[u8], at: usize) -> Result<[u8; N], SendError> {
-    let rest = packet.get(at..).and_then(|rest| rest.first_chunk());
-    rest.copied()
-        .ok_or_else(|| SendError::Other(Errno::EINVAL.into()))
+/// How many of `run` left; the error is that of the first.
+fn send(socket: &Socket, run: &[Outgoing], source: ControlMessage<'_>) -> nix::Result<usize> {
+    let parts = run.iter().map(|packet| [IoSlice::new(&packet.packet)]);
+    let parts: Vec<_> = parts.collect();
+    let addresses: Vec<_> = run.iter().map(|packet| Some(address_of(packet))).collect();
+    // Room for either family's.
+    let control = Some(cmsg_space!(libc::in6_pktinfo));
+    loop {
+        let mut headers = MultiHeaders::preallocate(run.len(), control.clone());
+        let sent = sendmmsg(
+            socket.as_raw_fd(),
+            &mut headers,
+            &parts,
+            &addresses,
+            [source],
+            MsgFlags::empty(),
+        );
+        match sent {
+            Err(Errno::EINTR) => {}
+            other => return other.map(Iterator::count),
+        }
+    }
 }
 
-fn send<A: SockaddrLike>(
-    socket: &Socket,
-    packet: &[u8],
-    source: &ControlMessage<'_>,
-    to: &A,
-) -> Result<(), SendError> {
-    let parts = [IoSlice::new(packet)];
-    let control = std::slice::from_ref(source);
-    let mut retries = 0;
-    loop {
-        match sendmsg(
-            socket.as_raw_fd(),
-            &parts,
-            control,
-            MsgFlags::empty(),
-            Some(to),
-        ) {
-            Ok(_) => return Ok(()),
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN | Errno::ENOBUFS) if retries < FULL_RETRIES => {
-                retries += 1;
-                let mut writable = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-                // Whether it became writable shows on the next try.
-                let _ = poll(&mut writable, PollTimeout::from(FULL_WAIT));
-            }
-            Err(errno) => return Err(refusal(errno)),
-        }
+fn address_of(packet: &Outgoing) -> SockaddrStorage {
+    match packet.to {
+        IpAddr::V4(_) => SocketAddr::new(packet.to, 0).into(),
+        IpAddr::V6(to) => SocketAddrV6::new(to, 0, 0, packet.scope).into(),
     }
 }
 
@@ -145,6 +211,7 @@ fn refusal(errno: Errno) -> SendError {
         | Errno::ENODEV
         | Errno::ENXIO
         | Errno::EADDRNOTAVAIL
+        | Errno::EAFNOSUPPORT
         | Errno::EACCES => SendError::NoRoute(errno.into()),
         _ => SendError::Other(errno.into()),
     }
@@ -163,8 +230,18 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_without_a_whole_header_is_refused() {
-        assert!(slice_at::<4>(&[0; 15], 12).is_err());
-        assert_eq!(slice_at::<4>(&[7; 16], 12).unwrap(), [7; 4]);
+    fn a_packet_without_a_whole_header_has_no_origin() {
+        let outgoing = |length: u8, to: &str| Outgoing {
+            packet: (0..length).collect(),
+            to: to.parse().unwrap(),
+            scope: 3,
+        };
+        assert!(Origin::of(&outgoing(15, "192.0.2.1")).is_none());
+        assert!(Origin::of(&outgoing(23, "2001:db8::1")).is_none());
+        let v4 = Origin::of(&outgoing(16, "192.0.2.1")).unwrap();
+        assert_eq!((v4.source, v4.scope), ([12, 13, 14, 15].into(), 3));
+        let v6 = Origin::of(&outgoing(24, "2001:db8::1")).unwrap();
+        let source: IpAddr = "809:a0b:c0d:e0f:1011:1213:1415:1617".parse().unwrap();
+        assert_eq!((v6.source, v6.scope), (source, 3));
     }
 }

@@ -36,7 +36,7 @@ use self::inject::Injector;
 use self::signals::Signals;
 use self::tap::Tap;
 use crate::clock::{Stamp, Time};
-use crate::link::{Link, SendError, Wake};
+use crate::link::{Link, Outgoing, SendError, Wake};
 
 /// Why the link could not be opened.
 #[derive(Debug)]
@@ -170,7 +170,12 @@ impl Link for Live {
     }
 
     fn send(&mut self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError> {
-        self.injector.send(packet, to, scope)
+        let packet = packet.to_vec();
+        self.injector.send(&Outgoing { packet, to, scope })
+    }
+
+    fn send_all(&mut self, packets: &[Outgoing]) -> (usize, Option<SendError>) {
+        self.injector.send_all(packets)
     }
 
     fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
