@@ -4,11 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::AsRawFd;
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::libc;
 use nix::net::if_::{if_indextoname, if_nametoindex};
-use nix::sys::socket::{SockaddrStorage, getsockopt};
+use nix::sys::socket::{SockaddrIn, SockaddrStorage, connect, getsockopt};
 use socket2::{Domain, Socket, Type};
 
 use super::options::{IpMtu, Ipv6Mtu};
@@ -149,9 +150,6 @@ impl Error for RouteError {
 
 /// Asks the kernel's routing, by connecting a UDP socket; nothing is sent. Needs no privilege.
 ///
-/// `source` must be an address of this host; `interface` restricts the choice as
-/// `SO_BINDTODEVICE` does. `dest` carries the scope of a link-local address.
-///
 /// # Errors
 /// [`RouteError`].
 pub fn route(
@@ -159,12 +157,47 @@ pub fn route(
     source: Option<IpAddr>,
     interface: Option<&str>,
 ) -> Result<Route, RouteError> {
-    let wish = Wish::new(dest, source, interface)?;
-    match (wish.ask(), interface) {
-        (Err(error @ RouteError::NoRoute { .. }), Some(name)) if source.is_none() => {
-            wish.ask_from_each_address_of(name).ok_or(error)
+    Routes::new(source, interface).to(dest)
+}
+
+/// As [`route`], for many destinations: one socket a family is asked again and again.
+#[derive(Debug)]
+pub struct Routes {
+    source: Option<IpAddr>,
+    interface: Option<String>,
+    v4: Option<Socket>,
+    v6: Option<Socket>,
+}
+
+impl Routes {
+    /// `source` must be an address of this host; `interface` restricts the choice as
+    /// `SO_BINDTODEVICE` does.
+    pub fn new(source: Option<IpAddr>, interface: Option<&str>) -> Routes {
+        Routes {
+            source,
+            interface: interface.map(str::to_owned),
+            v4: None,
+            v6: None,
         }
-        (answer, _) => answer,
+    }
+
+    /// The route to `dest`, which carries the scope of a link-local address.
+    ///
+    /// # Errors
+    /// [`RouteError`].
+    pub fn to(&mut self, dest: SocketAddr) -> Result<Route, RouteError> {
+        let interface = self.interface.as_deref();
+        let wish = Wish::new(dest, self.source, interface)?;
+        let kept = match dest {
+            SocketAddr::V4(_) => &mut self.v4,
+            SocketAddr::V6(_) => &mut self.v6,
+        };
+        match (wish.ask_again(kept), interface) {
+            (Err(error @ RouteError::NoRoute { .. }), Some(name)) if self.source.is_none() => {
+                wish.ask_from_each_address_of(name).ok_or(error)
+            }
+            (answer, _) => answer,
+        }
     }
 }
 
@@ -211,22 +244,51 @@ impl<'a> Wish<'a> {
         }
     }
 
-    fn ask(&self) -> Result<Route, RouteError> {
+    /// Over the socket that is `kept`, if one is; afterwards one is kept that is as good as new.
+    /// An error may leave anything behind: its socket is not kept.
+    fn ask_again(&self, kept: &mut Option<Socket>) -> Result<Route, RouteError> {
+        let ends = [Some(self.dest.ip()), self.source].into_iter().flatten();
+        if ends.filter_map(link_local).next().is_some() {
+            // It would be bound to their zone.
+            return self.ask(&self.socket()?);
+        }
+        let socket = match kept.take() {
+            Some(socket) => {
+                self.choose_interface(&socket)?;
+                socket
+            }
+            None => self.socket()?,
+        };
+        let route = self.ask(&socket)?;
+        *kept = disconnect(&socket).is_ok().then_some(socket);
+        Ok(route)
+    }
+
+    /// A socket that has the source.
+    fn socket(&self) -> Result<Socket, RouteError> {
         let domain = Domain::for_address(self.dest);
         let socket =
             Socket::new(domain, Type::DGRAM, None).map_err(|error| self.no_route(error))?;
-        if let Some(name) = self.interface {
-            socket
-                .bind_device(Some(name.as_bytes()))
-                .map_err(RouteError::Other)?;
-        }
+        self.choose_interface(&socket)?;
         if let Some(source) = self.source {
             bind(&socket, source, self.scope)?;
         }
-        if let Err(error) = socket.connect(&self.dest.into()) {
-            return Err(self.refusal(&socket, error));
+        Ok(socket)
+    }
+
+    fn choose_interface(&self, socket: &Socket) -> Result<(), RouteError> {
+        let name = self.interface.map(str::as_bytes);
+        match name {
+            Some(_) => socket.bind_device(name).map_err(RouteError::Other),
+            None => Ok(()),
         }
-        chosen(&socket, self.dest).map_err(RouteError::Other)
+    }
+
+    fn ask(&self, socket: &Socket) -> Result<Route, RouteError> {
+        if let Err(error) = socket.connect(&self.dest.into()) {
+            return Err(self.refusal(socket, error));
+        }
+        chosen(socket, self.dest).map_err(RouteError::Other)
     }
 
     /// A rule that goes by the source (`ip rule add from`) applies only once there is one. For
@@ -237,7 +299,8 @@ impl<'a> Wish<'a> {
             addresses.filter(|ip| ip.is_ipv4() == self.dest.is_ipv4() && link_local(*ip).is_none());
         usable.find_map(|ip| {
             let source = Some(ip);
-            Wish { source, ..self }.ask().ok()
+            let wish = Wish { source, ..self };
+            wish.ask(&wish.socket().ok()?).ok()
         })
     }
 
@@ -279,6 +342,18 @@ fn bind(socket: &Socket, source: IpAddr, scope: u32) -> Result<(), RouteError> {
     socket
         .bind(&scoped(source, 0, scope).into())
         .map_err(refusal)
+}
+
+/// Has it forget the destination, and with it the source, the port and the interface, but for a
+/// source that it was bound to.
+fn disconnect(socket: &Socket) -> nix::Result<()> {
+    let nobody = libc::sockaddr_in {
+        sin_family: libc::AF_UNSPEC as libc::sa_family_t,
+        sin_port: 0,
+        sin_addr: libc::in_addr { s_addr: 0 },
+        sin_zero: [0; 8],
+    };
+    connect(socket.as_raw_fd(), &SockaddrIn::from(nobody))
 }
 
 /// What the connected socket has settled on.
