@@ -7,6 +7,7 @@
 pub mod filter;
 pub mod guard;
 pub mod inject;
+pub mod limits;
 pub mod netns;
 mod options;
 pub mod park;
