@@ -102,7 +102,7 @@ impl Injector {
                     },
                     ipi_addr: libc::in_addr { s_addr: 0 },
                 };
-                send(&self.v4, run, ControlMessage::Ipv4PacketInfo(&info))
+                send(&self.v4, run, ControlMessage::Ipv4PacketInfo(&info)).map_err(refusal)
             }
             IpAddr::V6(source) => {
                 let socket = self.v6.as_ref();
@@ -113,10 +113,9 @@ impl Injector {
                     },
                     ipi6_ifindex: origin.scope,
                 };
-                send(socket, run, ControlMessage::Ipv6PacketInfo(&info))
+                send(socket, run, ControlMessage::Ipv6PacketInfo(&info)).map_err(refusal_v6)
             }
         }
-        .map_err(refusal)
     }
 
     fn wait_for_room(&self, to: IpAddr) {
@@ -217,6 +216,14 @@ fn refusal(errno: Errno) -> SendError {
     }
 }
 
+/// Where IPv4 says ENOBUFS for a table of neighbours that is full, IPv6 says EINVAL.
+fn refusal_v6(errno: Errno) -> SendError {
+    match errno {
+        Errno::EINVAL => SendError::Busy(errno.into()),
+        _ => refusal(errno),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +234,9 @@ mod tests {
         assert!(matches!(refusal(Errno::ENETUNREACH), SendError::NoRoute(_)));
         assert!(matches!(refusal(Errno::ENOBUFS), SendError::Busy(_)));
         assert!(matches!(refusal(Errno::EMSGSIZE), SendError::Other(_)));
+        assert!(matches!(refusal(Errno::EINVAL), SendError::Other(_)));
+        assert!(matches!(refusal_v6(Errno::EINVAL), SendError::Busy(_)));
+        assert!(matches!(refusal_v6(Errno::EPERM), SendError::Firewall));
     }
 
     #[test]
