@@ -249,7 +249,7 @@ fn the_manual_page_explains_every_manner_and_no_other() {
 
 /// The reasons of probes that were not possible, each written where it is given.
 const NOT_POSSIBLE: [(&str, &str); 6] = [
-    ("name-not-found", "src/plan/target.rs"),
+    ("name-not-found", "src/targets/names.rs"),
     ("no-route", "src/plan/mod.rs"),
     ("local-firewall", "src/run/probe.rs"),
     ("not-sent", "src/run/probe.rs"),
