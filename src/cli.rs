@@ -4,6 +4,7 @@ mod text;
 
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::expect::Expectation;
 use crate::explain::Order;
 use crate::net::guard::Way;
 use crate::session::End;
+use crate::targets::Shard;
 
 pub use text::Escaped;
 
@@ -59,8 +61,9 @@ pub enum Command {
 /// What `probe` takes.
 #[derive(Args, Debug, Clone)]
 pub struct ProbeArgs {
-    /// HOST:PORTS, or HOST with --ports; HOST is a name, an IPv4 address or [IPv6%zone]
-    #[arg(required = true, value_name = "TARGET")]
+    /// HOST:PORTS, or HOST with --ports; HOST is a name, an IPv4 address, [IPv6%zone],
+    /// or a block: 192.0.2.0/24, [2001:db8::/112]:443
+    #[arg(required_unless_present = "lists", value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Ports for targets that name none: 443, 80,443, 8000-8100, a service name
     #[arg(short, long, value_name = "PORTS")]
@@ -71,6 +74,9 @@ pub struct ProbeArgs {
     /// What happens after the handshake.
     #[command(flatten)]
     pub course: CourseArgs,
+    /// Which of many targets, and how fast.
+    #[command(flatten)]
+    pub scale: ScaleArgs,
     /// How names are resolved.
     #[command(flatten)]
     pub names: NameArgs,
@@ -181,6 +187,59 @@ pub struct CourseArgs {
     /// Longest time for the whole run
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     pub deadline: Option<Duration>,
+}
+
+/// The group scale.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Scale")]
+pub struct ScaleArgs {
+    /// Targets from this file, one a line, # begins a comment; - is standard input (repeatable)
+    #[arg(long = "targets", value_name = "FILE")]
+    pub lists: Vec<PathBuf>,
+    /// Leave out what this names, as TARGET; without ports, all of them (repeatable)
+    #[arg(long, value_name = "TARGET")]
+    pub exclude: Vec<String>,
+    /// Leave out what this file names, one a line (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub exclude_file: Vec<PathBuf>,
+    /// Only part K of N: the same targets and seed give parts that together are the whole
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+    /// Which pseudo-random order the targets come in
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub seed: u64,
+    /// New connections a second, or max for as many as go
+    #[arg(long, value_name = "N|max", default_value = "1000")]
+    pub rate: Rate,
+    /// Most connections at a time
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub parallel: u32,
+    /// Show only open ports
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// How many new connections a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rate {
+    /// This many at most.
+    PerSecond(NonZeroU32),
+    /// As many as this host can.
+    Max,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rate, String> {
+        match text {
+            "max" => Ok(Rate::Max),
+            number => number
+                .parse()
+                .map(Rate::PerSecond)
+                .map_err(|_| format!("expected a number from 1 to {}, or max", u32::MAX)),
+        }
+    }
 }
 
 /// The group names.
@@ -624,11 +683,24 @@ mod tests {
             (&["--hold", "soon", "h:1"], "as in 200ms"),
             (&["--option", "3:zz", "h:1"], "hexadecimal"),
             (&["--frob", "h:1"], "--frob"),
+            (&["--shard", "3/2", "h:1"], "K from 1 to N"),
+            (&["--rate", "0", "h:1"], "from 1 to 4294967295, or max"),
+            (&["--parallel", "0", "h:1"], "--parallel"),
             (&[], "no target"),
         ] {
             let line = probe(arguments).unwrap_err();
             assert!(line.contains(told) && !line.contains('\n'), "{line:?}");
         }
+    }
+
+    #[test]
+    fn targets_from_a_file_need_no_other() {
+        let args = probe(&["--targets", "a", "--targets", "-"]).unwrap();
+        assert!(args.targets.is_empty());
+        assert_eq!(args.scale.lists, [Path::new("a"), Path::new("-")]);
+        let rate = |text: &str| text.parse::<Rate>();
+        assert_eq!(rate("max"), Ok(Rate::Max));
+        assert_eq!(Ok(args.scale.rate), rate("1000"));
     }
 
     #[test]
