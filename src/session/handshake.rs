@@ -287,6 +287,21 @@ impl Handshake {
         }
     }
 
+    /// Our SYN waits for its answer.
+    pub fn is_opening(&self) -> bool {
+        self.phase == Phase::Connected && self.connection.state() == State::SynSent
+    }
+
+    /// With the next time-out it gives up.
+    pub fn is_at_last_attempt(&self) -> bool {
+        self.connection.is_at_last_attempt()
+    }
+
+    /// One attempt more than the schedule has, for who knows that segments are lost.
+    pub fn grant_attempt(&mut self) {
+        self.connection.grant_attempt();
+    }
+
     /// The next segment to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.connection.poll_transmit()

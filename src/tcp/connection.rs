@@ -257,6 +257,16 @@ impl Connection {
         }
     }
 
+    /// With the next time-out it gives up.
+    pub fn is_at_last_attempt(&self) -> bool {
+        self.timer.is_last()
+    }
+
+    /// One attempt more than the schedule has.
+    pub fn grant_attempt(&mut self) {
+        self.timer.grant();
+    }
+
     /// When [`Connection::on_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
         self.timer.deadline()

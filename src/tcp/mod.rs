@@ -23,6 +23,8 @@ pub use connection::{Config, Connection, Event, Transmit};
 pub use icmp::{IcmpJudgement, judge_icmp};
 pub use negotiated::{MAX_SHIFT, Negotiated, Side};
 pub(crate) use negotiated::{accepts_ecn, offers_ecn};
+pub use output::reset_for;
 pub use state::{State, StateSet};
+pub(crate) use throttle::Throttle;
 pub use timer::{Schedule, TWO_MSL};
 pub use walk::{Bounds, Step, walk};

@@ -7,6 +7,28 @@ use super::reassembly::Block;
 use super::sender::{Piece, Urgency};
 use super::{Connection, State, Transmit};
 
+/// The RST for a segment that belongs to no connection (RFC 9293 3.10.7.1): numbered from the segment
+/// itself, which is no RST.
+pub fn reset_for(segment: &Segment) -> Segment {
+    let (flags, seq, ack) = if segment.flags.ack() {
+        (Flags::RST, segment.ack, SeqNumber(0))
+    } else {
+        (
+            Flags::RST | Flags::ACK,
+            SeqNumber(0),
+            segment.seq + segment.seq_len(),
+        )
+    };
+    Segment {
+        src_port: segment.dst_port,
+        dst_port: segment.src_port,
+        seq,
+        ack,
+        flags,
+        ..Segment::default()
+    }
+}
+
 impl Connection {
     /// RFC 6298 5.4: the earliest segment that is not acknowledged.
     pub(super) fn retransmit(&mut self, now: Time) {
@@ -163,25 +185,8 @@ impl Connection {
         &blocks[..blocks.len().min(room)]
     }
 
-    /// A RST that belongs to no connection (RFC 9293 3.10.7.1): numbered from the segment itself.
     pub(super) fn send_rst_for(&mut self, segment: &Segment) {
-        let (flags, seq, ack) = if segment.flags.ack() {
-            (Flags::RST, segment.ack, SeqNumber(0))
-        } else {
-            (
-                Flags::RST | Flags::ACK,
-                SeqNumber(0),
-                segment.seq + segment.seq_len(),
-            )
-        };
-        self.push(Segment {
-            src_port: segment.dst_port,
-            dst_port: segment.src_port,
-            seq,
-            ack,
-            flags,
-            ..Segment::default()
-        });
+        self.push(reset_for(segment));
     }
 
     pub(super) fn build_syn(&self, now: Time, flags: Flags) -> Segment {

@@ -40,6 +40,8 @@ impl Schedule {
 pub(super) struct RetransmissionTimer {
     schedule: Schedule,
     attempt: u32,
+    /// Attempts beyond the schedule.
+    granted: u32,
     deadline: Option<Time>,
 }
 
@@ -56,6 +58,7 @@ impl RetransmissionTimer {
         RetransmissionTimer {
             schedule,
             attempt: 0,
+            granted: 0,
             deadline: None,
         }
     }
@@ -71,6 +74,18 @@ impl RetransmissionTimer {
         self.deadline = None;
     }
 
+    /// The next time it expires is the last.
+    pub(super) fn is_last(&self) -> bool {
+        self.deadline.is_some()
+            && self.attempt == self.schedule.retries.saturating_add(self.granted)
+    }
+
+    /// Allows one more attempt than the schedule does. It waits as long as the first: who wants it
+    /// knows of losses, not of a slower peer.
+    pub(super) fn grant(&mut self) {
+        self.granted = self.granted.saturating_add(1);
+    }
+
     pub(super) fn deadline(&self) -> Option<Time> {
         self.deadline
     }
@@ -81,12 +96,16 @@ impl RetransmissionTimer {
             Some(deadline) if now >= deadline => {}
             _ => return Expiry::Nothing,
         }
-        if self.attempt == self.schedule.retries {
+        if self.is_last() {
             self.deadline = None;
             return Expiry::GiveUp;
         }
         self.attempt += 1;
-        self.deadline = Some(now + self.schedule.wait(self.attempt));
+        let wait = match self.attempt <= self.schedule.retries {
+            true => self.schedule.wait(self.attempt),
+            false => self.schedule.first,
+        };
+        self.deadline = Some(now + wait);
         Expiry::Retransmit
     }
 }
@@ -115,6 +134,23 @@ mod tests {
         };
         assert_eq!(schedule.total(), Duration::MAX);
         assert_eq!(schedule.wait(40), Duration::MAX);
+    }
+
+    #[test]
+    fn a_granted_attempt_waits_as_long_as_the_first() {
+        let mut timer = RetransmissionTimer::new(Schedule {
+            first: SECOND,
+            retries: 1,
+        });
+        timer.start(Time(0));
+        assert!(!timer.is_last());
+        timer.on_timeout(Time::default() + SECOND);
+        assert!(timer.is_last());
+        timer.grant();
+        let third = Time::default() + 3 * SECOND;
+        assert_eq!(timer.on_timeout(third), Expiry::Retransmit);
+        assert_eq!(timer.deadline(), Some(third + SECOND));
+        assert_eq!(timer.on_timeout(third + SECOND), Expiry::GiveUp);
     }
 
     #[test]
