@@ -1,39 +1,47 @@
-//! The only loop: a session on a link, from its first segment to its last captured frame.
+//! The only loop: sessions on a link, from their first segments to their last captured frames.
+//!
+//! One connection and tens of thousands go the same way. A turn of the engine takes what has been
+//! captured, sees to the timers, and sends all that follows from both.
 
+mod connection;
 mod ledger;
 mod order;
+mod outbox;
 mod recorder;
+mod strays;
+mod table;
+mod timers;
 
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use crate::clock::{Stamp, Time};
-use crate::exchange::{AnomalyKind, Checksum, End, Exchange, Flow, Notes, Untold, Verdict};
+use crate::exchange::{Exchange, Flow};
 use crate::link::{Frame, Link, SendError, Wake};
-use crate::observe::Subject;
 use crate::session::Handshake;
-use crate::wire::{IpFields, Packet, Segment};
+use crate::wire::{IpFields, Packet};
 
-use ledger::Ledger;
-use order::{InOrder, SLACK};
-use recorder::{Audience, Caught};
+use connection::{Connection, Moment};
+use order::InOrder;
+use outbox::Outbox;
+use strays::Strays;
+use table::{Concerned, Table};
+use timers::Timers;
 
 pub use recorder::{Recorded, Recorder};
+pub use table::Id;
 
-/// How long to wait for the tap to show our own last segments. They are queued there before
-/// sending returns, unless the neighbour's address is still being asked for.
-const OWN_FRAMES: Duration = Duration::from_millis(50);
+/// Frames that are taken in a row before anything is sent. A connection that is alone is answered
+/// frame by frame.
+const BATCH: u32 = 64;
 
-/// Frames taken in a row before the clock is looked at: a peer that never stops sending holds back
-/// no timer.
-const IN_A_ROW: u32 = 64;
+/// So long frames go before timers, as the answer that a timer waits for may be among them; a peer
+/// that never stops sending holds none back for longer.
+const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A wall clock that moves this much against the monotonic one was set, not drifting.
-const CLOCK_STEP_NS: u64 = 20_000_000;
-
-/// The ECN field of a packet that routers may mark, and of one that was marked (RFC 3168 5).
-const ECT_0: u8 = 0b10;
-const CE: u8 = 0b11;
+/// The owner of segments that belong to no connection.
+const NOBODY: Id = Id::MAX;
 
 /// One connection to drive.
 #[derive(Debug)]
@@ -53,20 +61,22 @@ pub struct Probe {
 pub struct Finished {
     /// When it began, wall clock.
     pub started: Stamp,
+    /// The addresses and ports.
+    pub flow: Flow,
     /// What the frames tell.
     pub exchange: Exchange,
     /// Index of the interface that our first segment left by.
     pub interface: Option<u32>,
     /// RSTs that the kernel sent in our name.
     pub kernel_rst: u64,
+    /// Frames that the capture lost meanwhile.
+    pub capture_drops: u64,
     /// The first segment could not be sent: nothing was.
     pub refused: Option<SendError>,
     /// The user or the deadline stopped it before it was over.
     pub stopped: Option<Stop>,
     /// The user asked to stop, if only when it was over.
     pub interrupted: bool,
-    /// Every frame of the connection carried a kernel stamp.
-    pub stamped: bool,
 }
 
 /// Why a session was cut short.
@@ -76,7 +86,7 @@ pub enum Stop {
     Interrupted,
     /// `--deadline`.
     Deadline,
-    /// Its frames cannot be recorded any more.
+    /// Its frames cannot be recorded any more, or its report not written.
     Unrecorded,
 }
 
@@ -85,564 +95,332 @@ pub enum Stop {
 /// # Errors
 /// The capture failed.
 pub fn run(link: &mut impl Link, probe: Probe, deadline: Option<Time>) -> io::Result<Finished> {
-    Engine::new(link, probe, None).run(deadline)
+    let mut engine = Engine::new(link);
+    engine.stop_at(deadline);
+    engine.start(0, probe);
+    loop {
+        engine.turn(None, None)?;
+        if let Some((_, finished)) = engine.poll_finished() {
+            return Ok(finished);
+        }
+    }
 }
 
-/// The same, and `recorder` gets every frame of the connection.
-///
-/// # Errors
-/// The capture failed.
-pub fn run_recorded(
-    link: &mut impl Link,
-    probe: Probe,
+/// Drives any number of connections over one link.
+#[derive(Debug)]
+pub struct Engine<L> {
+    link: L,
+    table: Table,
+    timers: Timers,
+    outbox: Outbox,
+    frames: InOrder,
+    /// Connections that are over, but for what is still to leave, to be captured or to be told.
+    closing: Vec<Id>,
+    finished: VecDeque<(Id, Finished)>,
     deadline: Option<Time>,
-    recorder: &mut dyn Recorder,
-) -> io::Result<Finished> {
-    Engine::new(link, probe, Some(recorder)).run(deadline)
-}
-
-struct Engine<'a, L> {
-    link: &'a mut L,
-    probe: Probe,
-    ledger: Ledger,
-    frames: InOrder<Caught>,
-    in_a_row: u32,
-    audience: Audience<'a>,
-    interface: Option<u32>,
-    kernel_rst: u64,
-    refused: Option<SendError>,
-    stopped: Option<Stop>,
+    /// Since then frames have been waiting all the time.
+    behind_since: Option<Time>,
+    /// The user asked to stop.
     interrupted: bool,
-    stamped: bool,
-    /// What belongs to no frame.
-    notes: Notes,
-    identification: u16,
+    /// Segments are not kept.
+    forgets: bool,
+    /// `None`: what belongs to no connection is left alone.
+    strays: Option<Strays>,
 }
 
-impl<'a, L: Link> Engine<'a, L> {
-    fn new(link: &'a mut L, probe: Probe, recorder: Option<&'a mut dyn Recorder>) -> Self {
+impl<L: Link> Engine<L> {
+    /// An engine without connections.
+    pub fn new(link: L) -> Engine<L> {
         Engine {
-            identification: probe.ip.identification,
             link,
-            probe,
-            ledger: Ledger::default(),
+            table: Table::default(),
+            timers: Timers::default(),
+            outbox: Outbox::default(),
             frames: InOrder::default(),
-            in_a_row: 0,
-            audience: Audience::new(recorder),
-            interface: None,
-            kernel_rst: 0,
-            refused: None,
-            stopped: None,
+            closing: Vec::new(),
+            finished: VecDeque::new(),
+            deadline: None,
+            behind_since: None,
             interrupted: false,
-            stamped: true,
-            notes: Notes::default(),
+            forgets: false,
+            strays: None,
         }
     }
 
-    fn run(mut self, deadline: Option<Time>) -> io::Result<Finished> {
-        let (started, begun) = (self.link.wall(), self.link.now());
-        let drops = self.link.capture_drops();
-        self.probe.session.start(begun);
+    /// The link.
+    pub fn link(&self) -> &L {
+        &self.link
+    }
+
+    /// The link.
+    pub fn link_mut(&mut self) -> &mut L {
+        &mut self.link
+    }
+
+    /// Whatever is under way then is stopped.
+    pub fn stop_at(&mut self, deadline: Option<Time>) {
+        self.deadline = deadline;
+    }
+
+    /// The exchanges of connections that begin from now on list no segments.
+    pub fn forget_segments(&mut self) {
+        self.forgets = true;
+    }
+
+    /// From now on a peer that goes on with a connection that is over is told so.
+    pub fn answer_strays(&mut self) {
+        self.strays.get_or_insert_default();
+    }
+
+    /// RSTs that the kernel sent in our name on connections that were over.
+    pub fn stray_kernel_rst(&self) -> u64 {
+        self.strays.as_ref().map_or(0, Strays::kernel_rst)
+    }
+
+    /// Begins a connection; `id` is the caller's name for it, another each time. Its SYN leaves with
+    /// the next turn.
+    pub fn start(&mut self, id: Id, probe: Probe) {
+        let moment = self.moment();
+        let mut connection = Connection::new(probe, moment);
+        if self.forgets {
+            connection.forget_segments();
+        }
+        connection.start(moment.now);
+        if let Some(strays) = &mut self.strays {
+            strays.watch(connection.flow().local);
+        }
+        self.table.insert(id, connection);
+        self.follow(id, moment.now);
+    }
+
+    /// Connections that are not over yet.
+    pub fn under_way(&self) -> usize {
+        self.table.len() - self.closing.len()
+    }
+
+    /// Neither is any under way, nor one that is over still to be told of.
+    pub fn is_idle(&self) -> bool {
+        self.table.len() == 0 && self.finished.is_empty()
+    }
+
+    /// Whether the user has asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// What is over, in the order in which it was.
+    pub fn poll_finished(&mut self) -> Option<(Id, Finished)> {
+        self.finished.pop_front()
+    }
+
+    /// Cuts short all that is under way: resets what is open on peers.
+    pub fn stop(&mut self, why: Stop) {
+        let now = self.link.now();
+        for id in self.table.ids() {
+            if let Some(connection) = self.table.get_mut(id) {
+                connection.stop(now, why);
+                self.follow(id, now);
+            }
+        }
+    }
+
+    /// Sends what is to be sent and waits: for frames, for the next timer, or until `until`. Then
+    /// sees to what has come of it. `recorder` gets every frame of the connections.
+    ///
+    /// # Errors
+    /// The capture failed.
+    pub fn turn(
+        &mut self,
+        until: Option<Time>,
+        recorder: Option<&mut dyn Recorder>,
+    ) -> io::Result<()> {
         self.transmit();
-        while !self.probe.session.is_done() && self.refused.is_none() {
-            self.step(deadline)?;
-            self.transmit();
-        }
-        self.await_own_frames()?;
-        let lost = self.link.capture_drops().saturating_sub(drops);
-        self.note_missing(lost);
-        self.note_losses(lost);
-        self.note_clock_step(started, begun);
-        Ok(self.finish(started))
-    }
-
-    fn step(&mut self, deadline: Option<Time>) -> io::Result<()> {
-        let pending = deadline.filter(|_| self.stopped.is_none());
-        let timeout = self.probe.session.poll_timeout();
-        let until = [pending, timeout].into_iter().flatten().min();
-        match self.recv(until)? {
-            Wake::Frame(frame) => {
-                self.take(frame, true);
-                self.in_a_row += 1;
-                if self.in_a_row == IN_A_ROW {
-                    self.in_a_row = 0;
-                    self.see_to_time(pending, until);
-                }
-            }
-            Wake::Interrupted => {
-                self.interrupted = true;
-                self.stop(Stop::Interrupted);
-            }
-            Wake::Timeout => {
-                self.in_a_row = 0;
-                self.see_to_time(pending, until);
-            }
-            Wake::Called => {}
-        }
+        let wakes = [until, self.deadline, self.next_wake(recorder.is_some())];
+        let drained = self.receive(wakes.into_iter().flatten().min())?;
+        self.expire(drained);
+        self.transmit();
+        self.tell(drained, recorder);
+        self.finish(drained);
         Ok(())
     }
 
-    fn see_to_time(&mut self, deadline: Option<Time>, until: Option<Time>) {
-        let now = self.link.now();
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            self.stop(Stop::Deadline);
+    /// What a connection wants after something happened to it.
+    fn follow(&mut self, id: Id, now: Time) {
+        let Some(connection) = self.table.get_mut(id) else {
+            return;
+        };
+        while let Some((segment, packet)) = connection.poll_transmit() {
+            self.outbox.push(id, segment, packet);
         }
-        if until.is_some_and(|until| now >= until) {
-            self.probe.session.on_timeout(now);
+        if connection.is_newly_over(now) {
+            self.closing.push(id);
         }
-    }
-
-    /// Waits for the next frame. When the capture has been quiet for a moment nothing can come
-    /// before those at hand, and whoever records them need not wait for the next.
-    fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
-        if self.audience.is_recording() && !self.frames.is_empty() {
-            let settled = self.link.now() + SLACK;
-            if until.is_none_or(|until| settled < until) {
-                match self.link.recv(Some(settled))? {
-                    Wake::Timeout => self.tell_all(),
-                    wake => return Ok(wake),
-                }
-            }
+        if let Some(timeout) = connection.poll_timeout()
+            && connection.woken_at.is_none_or(|at| timeout < at)
+        {
+            connection.woken_at = Some(timeout);
+            self.timers.push(timeout, id);
         }
-        self.link.recv(until)
-    }
-
-    fn stop(&mut self, why: Stop) {
-        self.stopped.get_or_insert(why);
-        let now = self.link.now();
-        self.probe.session.interrupt(now);
     }
 
     fn transmit(&mut self) {
-        let Flow { local, remote } = self.probe.flow;
-        while let Some(transmit) = self.probe.session.poll_transmit() {
-            let ip = IpFields {
-                identification: self.identification,
-                ecn: if transmit.ecn_capable { ECT_0 } else { 0 },
-                ..self.probe.ip
-            };
-            // Never 0: the kernel would fill in its own, and its RSTs are told by theirs.
-            self.identification = self.identification.wrapping_add(1).max(1);
-            let packet = Packet::build(local.ip(), remote.ip(), transmit.segment, &ip);
-            let sent = packet.tcp().cloned().unwrap_or_default();
-            match self
-                .link
-                .send(&packet.emit(), remote.ip(), self.probe.scope)
-            {
-                Ok(()) => self.ledger.sent(sent),
-                Err(error) if self.ledger.is_empty() => {
-                    self.refused = Some(error);
-                    self.audience.stop_recording();
-                    return;
-                }
-                Err(error) => {
-                    let text = format!("a segment ({}) was not sent: {error}", sent.flags);
-                    self.notes.push(AnomalyKind::SendFailed, text);
-                }
+        let now = self.link.now();
+        for sent in self.outbox.send(&mut self.link) {
+            if let (NOBODY, Some(strays)) = (sent.id, &mut self.strays) {
+                strays.sent(sent.segment);
+            } else if let Some(connection) = self.table.get_mut(sent.id) {
+                connection.sent(sent.segment, sent.result);
+                self.follow(sent.id, now);
             }
         }
     }
 
-    /// `live`: the session still listens.
-    fn take(&mut self, frame: Frame, live: bool) {
+    /// When something is to be done, whether or not a frame comes.
+    fn next_wake(&self, records: bool) -> Option<Time> {
+        let closing = &self.closing;
+        let waiting = closing.iter().filter_map(|&id| self.table.get(id));
+        let own_frames = waiting.filter_map(Connection::awaits_frames_until).min();
+        let told = self
+            .frames
+            .next()
+            .filter(|_| records || !closing.is_empty());
+        // Nobody else is under way: what has come by now is all.
+        let last = closing.len() == self.table.len() && !closing.is_empty();
+        let at_once = (last && own_frames.is_none()).then_some(Time::default());
+        let wakes = [self.timers.next(), self.outbox.retry_at(), own_frames, told];
+        wakes.into_iter().chain([at_once]).flatten().min()
+    }
+
+    /// Takes what has been captured; waits until `until` for the first. `true`: there is no more.
+    fn receive(&mut self, until: Option<Time>) -> io::Result<bool> {
+        let batch = if self.table.len() > 1 { BATCH } else { 1 };
+        let mut until = until;
+        for _ in 0..batch {
+            match self.link.recv(until)? {
+                Wake::Frame(frame) => self.take(frame),
+                Wake::Interrupted => {
+                    self.interrupted = true;
+                    self.stop(Stop::Interrupted);
+                    return Ok(false);
+                }
+                Wake::Called => return Ok(false),
+                Wake::Timeout => {
+                    self.behind_since = None;
+                    return Ok(true);
+                }
+            }
+            until = Some(Time::default());
+        }
+        let now = self.link.now();
+        self.behind_since.get_or_insert(now);
+        Ok(false)
+    }
+
+    fn take(&mut self, frame: Frame) {
         let Ok(packet) = Packet::parse(&frame.bytes) else {
             return;
         };
-        let Some(subject) = self.probe.flow.subject(&frame, &packet) else {
-            return;
-        };
-        let at = frame.stamp.unwrap_or_else(|| {
-            self.stamped = false;
-            self.link.wall()
-        });
-        if self.ledger.is_copy(at, &frame) {
-            return;
-        }
-        let mut notes = Vec::new();
-        if frame.stamp.is_none() {
-            let text = "the kernel did not stamp this frame: its time is when it was read";
-            notes.push((AnomalyKind::NoKernelStamp, text.to_string()));
-        }
-        match &subject {
-            Subject::Segment {
-                from: End::Local,
-                segment,
-                ..
-            } => {
-                self.interface.get_or_insert(frame.interface);
-                if !self.ledger.captured(segment) {
-                    notes.push(self.note_stranger(segment));
+        match self.table.concerned(&packet) {
+            Concerned::Nobody => self.take_stray(&frame, &packet),
+            Concerned::One(id) => self.hand(id, frame, packet),
+            Concerned::Several(ids) => {
+                for id in ids {
+                    self.hand(id, frame.clone(), packet.clone());
                 }
             }
-            Subject::Segment {
-                ip,
-                segment,
-                checksum,
-                ..
-            } if live && *checksum != Checksum::Bad => {
-                let now = self.link.now();
-                if ip.ecn() == CE {
-                    self.probe.session.on_marked_segment(now, segment);
-                } else {
-                    self.probe.session.on_segment(now, segment);
-                }
-            }
-            Subject::Icmp { message, quote, .. } if live => {
-                let now = self.link.now();
-                self.probe.session.on_icmp(now, message, quote);
-            }
-            _ => {}
         }
-        let caught = Caught {
-            frame,
-            subject,
-            notes,
+    }
+
+    fn take_stray(&mut self, frame: &Frame, packet: &Packet) {
+        let now = self.link.now();
+        let strays = self.strays.as_mut();
+        if let Some((segment, packet)) = strays.and_then(|it| it.take(now, frame, packet)) {
+            self.outbox.push(NOBODY, segment, packet);
+        }
+    }
+
+    fn hand(&mut self, id: Id, frame: Frame, packet: Packet) {
+        let (now, wall) = (self.link.now(), self.link.wall());
+        let Some(connection) = self.table.get_mut(id) else {
+            return;
         };
-        let audience = &mut self.audience;
-        self.frames
-            .push(at, caught, |at, caught| audience.tell(at, caught));
-        self.stop_unrecorded();
-    }
-
-    fn tell_all(&mut self) {
-        let audience = &mut self.audience;
-        self.frames.flush(|at, caught| audience.tell(at, caught));
-        self.stop_unrecorded();
-    }
-
-    fn stop_unrecorded(&mut self) {
-        let under_way = self.stopped.is_none() && !self.probe.session.is_done();
-        if under_way && self.audience.has_failed() {
-            self.stop(Stop::Unrecorded);
+        if let Some(caught) = connection.take(now, wall, frame, packet) {
+            self.frames.push(now, id, caught);
+            self.follow(id, now);
         }
     }
 
-    /// A segment on our connection that we did not send.
-    fn note_stranger(&mut self, segment: &Segment) -> (AnomalyKind, String) {
-        if segment.flags.rst() {
-            self.kernel_rst += 1;
-            let text =
-                "the kernel of this host sent a RST on our connection: the port guard did not hold";
-            (AnomalyKind::KernelRst, text.to_string())
-        } else {
-            let text = format!(
-                "a segment ({}) left this host that tcpshake did not send",
-                segment.flags
-            );
-            (AnomalyKind::ForeignSegment, text)
+    /// Fires the timers that are due, once the frames that came before have been taken.
+    fn expire(&mut self, drained: bool) {
+        let now = self.link.now();
+        let behind = self.behind_since.map(|since| now - since);
+        if !drained && behind.is_none_or(|behind| behind < PATIENCE) {
+            return;
         }
-    }
-
-    /// The report shows each of our segments at the time it left, and whatever else is queued.
-    fn await_own_frames(&mut self) -> io::Result<()> {
-        let limit = self.link.now() + OWN_FRAMES;
-        loop {
-            let now = self.link.now();
-            let until = if self.ledger.awaits_capture() {
-                limit
-            } else {
-                now
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.deadline = None;
+            self.stop(Stop::Deadline);
+        }
+        while let Some((at, id)) = self.timers.pop(now) {
+            let Some(connection) = self.table.get_mut(id) else {
+                continue;
             };
-            match self.link.recv(Some(until))? {
-                Wake::Frame(frame) if now < limit => self.take(frame, false),
-                Wake::Interrupted => self.interrupted = true,
-                Wake::Called => {}
-                Wake::Frame(_) | Wake::Timeout => break,
+            if connection.woken_at == Some(at) {
+                connection.woken_at = None;
+                connection.on_timeout(now);
+                self.follow(id, now);
             }
         }
-        self.tell_all();
-        Ok(())
+        let table = &self.table;
+        self.timers.sweep(table.len(), |id| table.get(id).is_some());
     }
 
-    /// Where the capture lost frames, ours may be among them: nothing can be said.
-    fn note_missing(&mut self, lost: u64) {
-        let missing = self.ledger.missing();
-        if missing > 0 && lost == 0 && self.refused.is_none() {
-            let text = format!(
-                "{missing} of our segments never left this host: the next hop did not answer, or a local rule dropped them"
-            );
-            self.notes.push(AnomalyKind::NotSent, text);
-        }
-    }
-
-    fn note_losses(&mut self, lost: u64) {
-        if lost > 0 {
-            let text =
-                format!("the capture lost {lost} frames: segments may be missing from this report");
-            self.notes.push(AnomalyKind::CaptureDrops, text);
-        }
-        if !self.stamped {
-            let text = "the kernel did not stamp every frame: no round trip is given";
-            self.notes
-                .push(AnomalyKind::NoKernelStamp, text.to_string());
+    /// Observes and records the frames that nothing can come before any more.
+    fn tell(&mut self, drained: bool, mut recorder: Option<&mut dyn Recorder>) {
+        let now = self.link.now();
+        let all = drained && self.under_way() == 0;
+        while let Some((id, caught)) = self.frames.pop(now, all) {
+            let Some(connection) = self.table.get_mut(id) else {
+                continue;
+            };
+            let recorder: Option<&mut dyn Recorder> = match &mut recorder {
+                Some(recorder) => Some(&mut **recorder),
+                None => None,
+            };
+            if connection.tell(id, caught, recorder).is_break() {
+                self.stop(Stop::Unrecorded);
+            }
         }
     }
 
-    fn note_clock_step(&mut self, started: Stamp, begun: Time) {
-        let wall = self.link.wall().since(started);
-        let steady = i64::try_from((self.link.now() - begun).as_nanos()).unwrap_or(i64::MAX);
-        let step = wall.saturating_sub(steady);
-        if step.unsigned_abs() > CLOCK_STEP_NS {
-            let text = format!(
-                "the wall clock was set by {:+.3} s meanwhile: times across that moment are wrong",
-                step as f64 / 1e9
-            );
-            self.notes.push(AnomalyKind::ClockStepped, text);
+    fn finish(&mut self, drained: bool) {
+        if self.closing.is_empty() {
+            return;
         }
-    }
-
-    fn finish(self, started: Stamp) -> Finished {
-        let Audience {
-            observer,
-            of_frames,
-            ..
-        } = self.audience;
-        let mut exchange = if self.refused.is_some() {
-            // With nothing sent, what a local rule answered (`reject`) says nothing of the peer.
-            Exchange::new()
-        } else {
-            observer.finish()
-        };
-        if self.refused.is_none() && !exchange.is_answered() {
-            // Though not even a SYN was captured.
-            exchange.verdict = Some(Verdict::Filtered);
-            exchange.reason = Some("no-response");
-        }
-        exchange.add_untold(Untold {
-            awaited_fin: self.probe.session.requested().waits_for_fin(),
-            interrupted: matches!(self.stopped, Some(Stop::Interrupted | Stop::Unrecorded)),
-            of_frames,
-            of_no_frame: self.notes,
+        let moment = self.moment();
+        // Where others are under way the tap may never be found empty.
+        let drained = drained || self.table.len() > 1;
+        let (table, finished) = (&mut self.table, &mut self.finished);
+        let interrupted = self.interrupted;
+        self.closing.retain(|&id| {
+            let is_over = |it: &Connection| it.is_finished(moment.now, drained);
+            if !table.get(id).is_none_or(is_over) {
+                return true;
+            }
+            let over = table.remove(id);
+            finished.extend(over.map(|it| (id, it.finish(moment, interrupted))));
+            false
         });
-        Finished {
-            started: exchange.started.unwrap_or(started),
-            exchange,
-            interface: self.interface,
-            kernel_rst: self.kernel_rst,
-            refused: self.refused,
-            stopped: self.stopped,
-            interrupted: self.interrupted,
-            stamped: self.stamped,
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.link.now(),
+            wall: self.link.wall(),
+            drops: self.link.capture_drops(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-    use std::ops::ControlFlow;
-    use std::rc::Rc;
-
-    use super::*;
-    use crate::link::Direction;
-    use crate::session::{Course, End as Ending};
-    use crate::tcp::{Config, Schedule};
-    use crate::wire::{Flags, Options, SeqNumber};
-
-    /// Sends everything and captures nothing.
-    struct Deaf {
-        now: Time,
-        drops: u64,
-    }
-
-    impl Link for Deaf {
-        fn now(&self) -> Time {
-            self.now
-        }
-
-        fn wall(&self) -> Stamp {
-            Stamp(self.now.0)
-        }
-
-        fn send(&mut self, _: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
-            self.drops += 1;
-            Ok(())
-        }
-
-        fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
-            self.now = until.expect("a session that waits for a time");
-            Ok(Wake::Timeout)
-        }
-
-        fn capture_drops(&self) -> u64 {
-            self.drops
-        }
-    }
-
-    #[test]
-    fn where_the_capture_lost_frames_nothing_is_said_to_be_unsent() {
-        let host = |last, port| SocketAddr::new(Ipv4Addr::new(192, 0, 2, last).into(), port);
-        let (local, remote) = (host(1, 50_000), host(2, 80));
-        let config = Config {
-            local_port: local.port(),
-            remote_port: remote.port(),
-            iss: SeqNumber(1),
-            window: 64_240,
-            options: Options::default(),
-            syn_flags: Flags::SYN,
-            schedule: Schedule {
-                first: Duration::from_secs(1),
-                retries: 0,
-            },
-        };
-        let course = Course {
-            end: Ending::Fin,
-            hold: Duration::ZERO,
-            time_wait: None,
-        };
-        let probe = Probe {
-            flow: Flow { local, remote },
-            scope: 0,
-            ip: IpFields::default(),
-            session: Handshake::new(config, course),
-        };
-        let mut link = Deaf {
-            now: Time(0),
-            drops: 0,
-        };
-        let finished = run(&mut link, probe, None).expect("a capture");
-        let ids: Vec<_> = finished.exchange.anomalies.iter().map(|a| a.id).collect();
-        assert_eq!(ids, ["capture-drops"]);
-    }
-
-    /// Sends nothing, and tells once of the user's wish to stop.
-    struct Unplugged {
-        signals: Vec<Wake>,
-    }
-
-    impl Link for Unplugged {
-        fn now(&self) -> Time {
-            Time::default()
-        }
-
-        fn wall(&self) -> Stamp {
-            Stamp::default()
-        }
-
-        fn send(&mut self, _: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
-            Err(SendError::Firewall)
-        }
-
-        fn recv(&mut self, _: Option<Time>) -> io::Result<Wake> {
-            Ok(self.signals.pop().unwrap_or(Wake::Timeout))
-        }
-
-        fn capture_drops(&self) -> u64 {
-            0
-        }
-    }
-
-    fn probe() -> Probe {
-        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let second = Duration::from_secs(1);
-        let config = Config {
-            local_port: 1,
-            remote_port: 2,
-            iss: SeqNumber(0),
-            window: 0,
-            options: Options::default(),
-            syn_flags: Flags::SYN,
-            schedule: Schedule {
-                first: second,
-                retries: 0,
-            },
-        };
-        let course = Course {
-            end: Ending::Fin,
-            hold: second,
-            time_wait: None,
-        };
-        Probe {
-            flow: Flow {
-                local: address(1),
-                remote: address(2),
-            },
-            scope: 0,
-            ip: IpFields::default(),
-            session: Handshake::new(config, course),
-        }
-    }
-
-    /// Sends to somebody who never answers; what leaves is captured.
-    struct Silent {
-        deaf: Deaf,
-        captured: Vec<Frame>,
-        told_by: Rc<Cell<usize>>,
-        told: Vec<usize>,
-    }
-
-    impl Link for Silent {
-        fn now(&self) -> Time {
-            self.deaf.now()
-        }
-
-        fn wall(&self) -> Stamp {
-            self.deaf.wall()
-        }
-
-        fn send(&mut self, packet: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
-            self.captured.push(Frame {
-                stamp: Some(self.wall()),
-                direction: Direction::Sent,
-                interface: 1,
-                checksum_pending: true,
-                bytes: packet.to_vec(),
-            });
-            Ok(())
-        }
-
-        fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
-            if let Some(frame) = self.captured.pop() {
-                return Ok(Wake::Frame(frame));
-            }
-            let wake = self.deaf.recv(until);
-            self.told.push(self.told_by.get());
-            wake
-        }
-
-        fn capture_drops(&self) -> u64 {
-            0
-        }
-    }
-
-    struct Count(Rc<Cell<usize>>);
-
-    impl Recorder for Count {
-        fn record(&mut self, recorded: &Recorded<'_>) -> ControlFlow<()> {
-            assert_eq!(recorded.from, End::Local);
-            self.0.set(self.0.get() + 1);
-            ControlFlow::Continue(())
-        }
-    }
-
-    #[test]
-    fn a_frame_is_recorded_before_the_next_one_comes() {
-        let recorded = Rc::new(Cell::new(0));
-        let mut link = Silent {
-            deaf: Deaf {
-                now: Time(0),
-                drops: 0,
-            },
-            captured: Vec::new(),
-            told_by: recorded.clone(),
-            told: Vec::new(),
-        };
-        let mut count = Count(recorded.clone());
-        let finished = run_recorded(&mut link, probe(), None, &mut count).unwrap();
-        assert_eq!(recorded.get(), finished.exchange.segments.len());
-        // Twice the queue is found empty, then the SYN is recorded, and the wait for its answer
-        // goes on.
-        assert_eq!(link.told[..3], [0, 0, 1]);
-    }
-
-    #[test]
-    fn a_signal_after_the_last_segment_is_not_lost() {
-        for signals in [vec![Wake::Interrupted], vec![]] {
-            let interrupted = !signals.is_empty();
-            let finished = run(&mut Unplugged { signals }, probe(), None).unwrap();
-            assert!(finished.refused.is_some() && finished.stopped.is_none());
-            assert_eq!(finished.interrupted, interrupted);
-        }
-    }
-}
+mod tests;

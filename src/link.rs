@@ -137,6 +137,32 @@ pub trait Link {
     fn capture_drops(&self) -> u64;
 }
 
+impl<L: Link> Link for &mut L {
+    fn now(&self) -> Time {
+        (**self).now()
+    }
+
+    fn wall(&self) -> Stamp {
+        (**self).wall()
+    }
+
+    fn send(&mut self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError> {
+        (**self).send(packet, to, scope)
+    }
+
+    fn send_all(&mut self, packets: &[Outgoing]) -> (usize, Option<SendError>) {
+        (**self).send_all(packets)
+    }
+
+    fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
+        (**self).recv(until)
+    }
+
+    fn capture_drops(&self) -> u64 {
+        (**self).capture_drops()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

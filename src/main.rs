@@ -1,6 +1,7 @@
 //! The program: arguments in, an exit status out.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -11,7 +12,7 @@ use tcpshake::cli::{
 use tcpshake::net::stamps::Stamping;
 use tcpshake::plan::{Plan, Problem, plan};
 use tcpshake::report::{Explanation, Json, Ladder, Lines, Report, Series, Style, Table, printable};
-use tcpshake::run::{self, Explained, RunError, Unwritten, run};
+use tcpshake::run::{self, Explained, LineBuffer, RunError, Unwritten, run};
 use tcpshake::{demo, exit};
 
 fn main() -> ExitCode {
@@ -176,10 +177,21 @@ fn report(plan: &Plan) -> Box<dyn Report> {
 
 /// Where the capture goes to standard output, the report goes to standard error.
 fn stream(output: &OutputArgs) -> (Box<dyn Write>, bool) {
-    if output.captures_to_stdout() {
-        (Box::new(io::stderr()), io::stderr().is_terminal())
+    let (stream, is_terminal) = if output.captures_to_stdout() {
+        (
+            io::stderr().as_fd().try_clone_to_owned(),
+            io::stderr().is_terminal(),
+        )
     } else {
-        (Box::new(io::stdout()), io::stdout().is_terminal())
+        (
+            io::stdout().as_fd().try_clone_to_owned(),
+            io::stdout().is_terminal(),
+        )
+    };
+    match stream {
+        Ok(stream) => (Box::new(LineBuffer::new(stream.into())), is_terminal),
+        // It is closed: there is nobody to tell.
+        Err(_) => (Box::new(io::sink()), false),
     }
 }
 

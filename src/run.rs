@@ -5,33 +5,41 @@ mod explain;
 mod interrupt;
 mod probe;
 mod sources;
+mod whole;
 
+use std::collections::HashMap;
 use std::io;
 use std::thread;
 use std::time::Duration;
 
 use crate::clock::Time;
+use crate::engine::{Engine, Finished, Recorder, Stop};
+use crate::exchange::Flow;
 use crate::exit::Tally;
 use crate::expect::Expectation;
-use crate::link::{Link, Wake};
-use crate::net::guard::Guard;
+use crate::link::Link;
+use crate::net::guard::{Guard, Way};
 use crate::net::stamps::Stamping;
 use crate::net::{Live, OpenError, privs};
 use crate::plan::{Plan, Problem};
 use crate::report::{Record, Report, Summary, probe_value, summary_value};
 
 use capture::{Capture, Opened};
-use probe::{blank, failure, probe, target_info, why_not};
-use sources::Sources;
+use probe::{aim, blank, failure, marks, record, target_info, why_not};
+use sources::{Source, Sources};
 
 pub use capture::Unwritten;
 pub use explain::{Explained, explain};
+pub use whole::LineBuffer;
 
 /// How long the kernel may take to switch its stamps on.
 const STAMPING: Duration = Duration::from_millis(100);
 
 /// The longest that it took, with a margin.
 const UNSHOWN: Duration = Duration::from_millis(10);
+
+/// Connections under way at once.
+const PARALLEL: usize = 1000;
 
 /// Why a run ended before its time.
 #[derive(Debug)]
@@ -72,10 +80,21 @@ pub fn run(
 ) -> Result<u8, RunError> {
     let mut run = Run::open(plan, stamping, report, complain)?;
     let status = run.rounds().and_then(|()| run.close());
+    if matches!(status, Err(RunError::Output(_))) {
+        run.abandon().map_err(RunError::Capture)?;
+    }
     let written = run.end_capture();
     let status = status?;
     written?;
     Ok(status)
+}
+
+/// Of a connection under way.
+struct Launched {
+    /// An index into the plan's destinations.
+    index: usize,
+    /// How the port is guarded.
+    way: Way,
 }
 
 struct Run<'a> {
@@ -91,6 +110,7 @@ struct Run<'a> {
     /// When the next round is due.
     due: Time,
     seq: u64,
+    launched: HashMap<u64, Launched>,
     /// No more probes.
     over: bool,
     /// One a target when the probes are repeated, else none.
@@ -106,11 +126,15 @@ impl<'a> Run<'a> {
         report: &'a mut dyn Report,
         complain: &'a mut dyn FnMut(&str),
     ) -> Result<Run<'a>, RunError> {
-        let (network, capture) = open(plan, stamping)?;
+        let (mut network, capture) = open(plan, stamping)?;
         let begun = network
             .as_ref()
-            .map(|(link, _)| link.now())
+            .map(|(engine, _)| engine.link().now())
             .unwrap_or_default();
+        let deadline = plan.deadline.map(|longest| begun + longest);
+        if let Some((engine, _)) = &mut network {
+            engine.stop_at(deadline);
+        }
         let repeated = plan.destinations.iter().filter(|_| plan.count.is_some());
         Ok(Run {
             plan,
@@ -120,9 +144,10 @@ impl<'a> Run<'a> {
             report,
             complain,
             begun,
-            deadline: plan.deadline.map(|longest| begun + longest),
+            deadline,
             due: begun,
             seq: 0,
+            launched: HashMap::new(),
             summaries: repeated.map(|to| Summary::of(target_info(to))).collect(),
             total: Summary::default(),
             tally: Tally::new(plan.destinations.len(), !plan.expect.is_empty()),
@@ -132,7 +157,7 @@ impl<'a> Run<'a> {
     fn now(&self) -> Time {
         self.network
             .as_ref()
-            .map_or(self.begun, |(link, _)| link.now())
+            .map_or(self.begun, |(engine, _)| engine.link().now())
     }
 
     fn rounds(&mut self) -> Result<(), RunError> {
@@ -149,38 +174,89 @@ impl<'a> Run<'a> {
     /// Each target once. What cannot be probed is told the first time only.
     fn round(&mut self, first: bool) -> Result<(), RunError> {
         self.due = self.now() + self.plan.interval;
-        for index in 0..self.plan.destinations.len() {
-            let Some(record) = self.probe(index, first).map_err(RunError::Capture)? else {
-                continue;
-            };
-            self.seq += 1;
-            self.tell(index, &record, first)?;
+        let mut next = 0;
+        loop {
+            while next < self.plan.destinations.len() && self.has_room() {
+                self.launch(next, first)?;
+                next += 1;
+            }
+            self.report.flush().map_err(RunError::Output)?;
+            if self.launched.is_empty() {
+                return Ok(());
+            }
+            self.turn(None).map_err(RunError::Capture)?;
+            while let Some((seq, finished)) = self.poll_finished() {
+                self.conclude(seq, finished, first)?;
+            }
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.launched.len() < PARALLEL
+    }
+
+    /// Begins to probe a destination, or tells why not.
+    fn launch(&mut self, index: usize, first: bool) -> Result<(), RunError> {
+        let (plan, seq) = (self.plan, self.seq);
+        let destination = &plan.destinations[index];
+        let failure = match (&destination.way, &mut self.network) {
+            (Ok(departure), Some((engine, sources))) if !self.over => {
+                let remote = destination.remote.expect("a departure goes to an address");
+                let source = sources.take(engine.link_mut(), departure.local, remote);
+                match source.map_err(RunError::Capture)? {
+                    Ok(Source { address, way, .. }) => {
+                        let local = address;
+                        let flow = Flow { local, remote };
+                        engine.start(seq, aim(plan, departure, flow));
+                        self.launched.insert(seq, Launched { index, way });
+                        self.seq += 1;
+                        return Ok(());
+                    }
+                    Err(problem) => why_not(&problem),
+                }
+            }
+            _ if !first => return Ok(()),
+            (Ok(_), _) => {
+                let text = format!("{}: interrupted before its turn", destination.target.input);
+                failure("interrupted", &text)
+            }
+            (Err(problem), _) => why_not(problem),
+        };
+        self.seq += 1;
+        let record = blank(plan, destination, seq, failure);
+        self.tell(index, &record, first)
+    }
+
+    fn turn(&mut self, until: Option<Time>) -> io::Result<()> {
+        let Some((engine, _)) = &mut self.network else {
+            return Ok(());
+        };
+        let recorder = self.capture.as_mut().map(|it| it as &mut dyn Recorder);
+        engine.turn(until, recorder)?;
+        let late = self.deadline.is_some_and(|at| engine.link().now() >= at);
+        let unwritten = self.capture.as_ref().is_some_and(Capture::has_failed);
+        self.over |= engine.is_interrupted() || late || unwritten;
         Ok(())
     }
 
-    fn probe(&mut self, index: usize, first: bool) -> io::Result<Option<Record>> {
-        let (plan, seq) = (self.plan, self.seq);
-        let destination = &plan.destinations[index];
-        let record = match (&destination.way, &mut self.network) {
-            (Ok(departure), Some((link, sources))) if !self.over => {
-                let aim = (destination, departure);
-                let capture = self.capture.as_mut();
-                let (record, interrupted) =
-                    probe(plan, aim, (link, sources), capture, self.deadline, seq)?;
-                let late = self.deadline.is_some_and(|deadline| link.now() >= deadline);
-                let unwritten = self.capture.as_ref().is_some_and(Capture::has_failed);
-                self.over = interrupted || late || record.stopped || unwritten;
-                record
-            }
-            _ if !first => return Ok(None),
-            (Ok(_), _) => {
-                let text = format!("{}: interrupted before its turn", destination.target.input);
-                blank(plan, destination, seq, failure("interrupted", &text))
-            }
-            (Err(problem), _) => blank(plan, destination, seq, why_not(problem)),
-        };
-        Ok(Some(record))
+    fn poll_finished(&mut self) -> Option<(u64, Finished)> {
+        let (engine, _) = self.network.as_mut()?;
+        engine.poll_finished()
+    }
+
+    /// A probe is over.
+    fn conclude(&mut self, seq: u64, finished: Finished, first: bool) -> Result<(), RunError> {
+        let launched = self.launched.remove(&seq);
+        let Launched { index, way } = launched.expect("a connection that was launched");
+        if let Some(capture) = &mut self.capture {
+            capture.end_probe(seq, &marks(seq, &finished));
+        }
+        if let Some((engine, sources)) = &mut self.network {
+            sources.used(engine.link(), finished.flow, &finished.exchange);
+        }
+        let destination = &self.plan.destinations[index];
+        let record = record(self.plan, destination, seq, (finished, way));
+        self.tell(index, &record, first)
     }
 
     fn tell(&mut self, index: usize, record: &Record, first: bool) -> Result<(), RunError> {
@@ -227,21 +303,13 @@ impl<'a> Run<'a> {
     /// Until the next round is due. `false`: there is none, the user or the deadline says so.
     fn wait(&mut self) -> io::Result<bool> {
         let due = self.due;
-        let Some((link, _)) = &mut self.network else {
-            return Ok(false);
-        };
         if self.deadline.is_some_and(|deadline| due >= deadline) {
             return Ok(false);
         }
-        loop {
-            match link.recv(Some(due))? {
-                Wake::Interrupted => return Ok(false),
-                Wake::Timeout => return Ok(true),
-                // What comes late for a connection that is over.
-                Wake::Frame(_) if link.now() >= due => return Ok(true),
-                Wake::Frame(_) | Wake::Called => {}
-            }
+        while !self.over && self.now() < due {
+            self.turn(Some(due))?;
         }
+        Ok(!self.over)
     }
 
     fn close(&mut self) -> Result<u8, RunError> {
@@ -254,13 +322,28 @@ impl<'a> Run<'a> {
                 self.report.summary(summary).map_err(RunError::Output)?;
             }
         }
+        self.report.flush().map_err(RunError::Output)?;
         self.judge_summary();
         Ok(self.tally.status())
     }
 
+    /// Nobody wants to know any more: what is open on peers is reset.
+    fn abandon(&mut self) -> io::Result<()> {
+        if let Some((engine, _)) = &mut self.network {
+            engine.stop(Stop::Unrecorded);
+        }
+        while !self.launched.is_empty() {
+            self.turn(None)?;
+            while let Some((seq, _)) = self.poll_finished() {
+                self.launched.remove(&seq);
+            }
+        }
+        Ok(())
+    }
+
     fn end_capture(&mut self) -> Result<(), Unwritten> {
         let network = self.network.as_ref();
-        let lost = network.map_or(0, |(link, _)| link.capture_drops());
+        let lost = network.map_or(0, |(engine, _)| engine.link().capture_drops());
         self.capture
             .take()
             .map_or(Ok(()), |capture| capture.finish(lost))
@@ -268,7 +351,7 @@ impl<'a> Run<'a> {
 }
 
 /// What probes; `None`: there is nothing to probe.
-type Network<'a> = Option<(Live, Sources<'a>)>;
+type Network<'a> = Option<(Engine<Live>, Sources<'a>)>;
 
 /// Everything that needs privilege, then the privilege is given up.
 fn open<'a>(
@@ -284,7 +367,7 @@ fn open<'a>(
     } else {
         let link = open_link(plan, guards, stamping);
         let link = link.inspect_err(|_| file.iter().for_each(Opened::leave))?;
-        Some((link, sources))
+        Some((Engine::new(link), sources))
     };
     // What the file held is lost only now.
     let capture = file.map(Opened::begin).transpose()?;

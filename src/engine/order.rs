@@ -3,66 +3,61 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::clock::Stamp;
+use crate::clock::{Stamp, Time};
+use crate::exchange::AnomalyKind;
+use crate::link::Frame;
+use crate::observe::Subject;
+
+use super::table::Id;
 
 /// How long a frame waits for an earlier one.
 pub(super) const SLACK: Duration = Duration::from_millis(1);
 
-/// A short queue, sorted by stamp; equal stamps keep their order.
+/// A frame, what it is to its connection, and what the engine has to say of it.
 #[derive(Debug)]
-pub(super) struct InOrder<T> {
-    waiting: VecDeque<(Stamp, T)>,
+pub(super) struct Caught {
+    /// The kernel's stamp; without one, when the frame was read.
+    pub(super) at: Stamp,
+    pub(super) frame: Frame,
+    pub(super) subject: Subject,
+    pub(super) notes: Vec<(AnomalyKind, String)>,
 }
 
-impl<T> Default for InOrder<T> {
-    fn default() -> Self {
-        InOrder {
-            waiting: VecDeque::new(),
-        }
-    }
+/// A short queue of the frames of all connections, sorted by stamp; equal stamps keep their order.
+#[derive(Debug, Default)]
+pub(super) struct InOrder {
+    waiting: VecDeque<Waiting>,
 }
 
-impl<T> InOrder<T> {
-    /// Adds an item and hands on those that nothing can come before any more.
-    pub(super) fn push(&mut self, at: Stamp, item: T, mut hand_on: impl FnMut(Stamp, &T)) {
-        let place = self.waiting.partition_point(|(stamp, _)| *stamp <= at);
-        self.waiting.insert(place, (at, item));
-        while let Some((stamp, _)) = self.waiting.front() {
-            if at.since(*stamp) <= SLACK.as_nanos() as i64 {
-                return;
-            }
-            if let Some((stamp, item)) = self.waiting.pop_front() {
-                hand_on(stamp, &item);
-            }
-        }
-    }
-
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// Hands on all that is left.
-    pub(super) fn flush(&mut self, mut hand_on: impl FnMut(Stamp, &T)) {
-        for (stamp, item) in self.waiting.drain(..) {
-            hand_on(stamp, &item);
-        }
-    }
+#[derive(Debug)]
+struct Waiting {
+    read: Time,
+    id: Id,
+    caught: Caught,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl InOrder {
+    /// Adds a frame that was read at `read`.
+    pub(super) fn push(&mut self, read: Time, id: Id, caught: Caught) {
+        let at = caught.at;
+        let earlier = self.waiting.iter().rev().take_while(|it| it.caught.at > at);
+        let place = self.waiting.len() - earlier.count();
+        self.waiting.insert(place, Waiting { read, id, caught });
+    }
 
-    #[test]
-    fn a_frame_queued_late_is_put_in_its_place() {
-        let mut seen = Vec::new();
-        let mut order = InOrder::default();
-        for (stamp, name) in [(10, 'a'), (30, 'c'), (20, 'b'), (2_000_000, 'd')] {
-            order.push(Stamp(stamp), name, |_, &name| seen.push(name));
-        }
-        assert_eq!(seen, ['a', 'b', 'c']);
-        order.flush(|_, &name| seen.push(name));
-        assert_eq!(seen, ['a', 'b', 'c', 'd']);
+    /// Takes the first, if nothing can come before it any more, or else if `all` are wanted.
+    pub(super) fn pop(&mut self, now: Time, all: bool) -> Option<(Id, Caught)> {
+        let due = self.next()? <= now;
+        let first = if all || due {
+            self.waiting.pop_front()
+        } else {
+            None
+        };
+        first.map(|it| (it.id, it.caught))
+    }
+
+    /// When the first will have waited long enough.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.waiting.front().map(|it| it.read + SLACK)
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::exchange::{Checksum, End, Flow};
 use crate::link::Frame;
-use crate::wire::{IcmpMessage, IpHeader, PROTOCOL_TCP, Packet, Payload, Quote, Segment};
+use crate::wire::{Fragment, IcmpMessage, IpHeader, PROTOCOL_TCP, Packet, Payload, Quote, Segment};
 
 /// A frame that concerns a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,9 +69,11 @@ impl Flow {
     ///
     /// A frame of ours that only reached this host is somebody else's, and so is one of the peer's
     /// that only left it.
-    pub fn subject(&self, frame: &Frame, packet: &Packet) -> Option<Subject> {
+    pub fn subject(&self, frame: &Frame, packet: Packet) -> Option<Subject> {
         let (src, dst) = (packet.ip.src(), packet.ip.dst());
-        match &packet.payload {
+        let arrives = frame.direction.is_received();
+        let from_peer = arrives && src == self.remote.ip() && dst == self.local.ip();
+        match packet.payload {
             Payload::Tcp(segment) => {
                 let from = self.sender(
                     SocketAddr::new(src, segment.src_port),
@@ -79,51 +81,36 @@ impl Flow {
                 )?;
                 let fits = match from {
                     End::Local => frame.direction.is_sent(),
-                    End::Peer => frame.direction.is_received(),
+                    End::Peer => arrives,
                 };
-                if !fits {
-                    return None;
-                }
-                Some(Subject::Segment {
+                fits.then(|| Subject::Segment {
                     from,
-                    ip: packet.ip.clone(),
-                    checksum: if frame.checksum_pending {
-                        Checksum::Pending
-                    } else {
-                        Checksum::of(segment, src, dst)
+                    checksum: match frame.checksum_pending {
+                        true => Checksum::Pending,
+                        false => Checksum::of(&segment, src, dst),
                     },
-                    segment: segment.clone(),
+                    ip: packet.ip,
+                    segment,
                     missing: 0,
                 })
             }
-            Payload::Icmp(message) if frame.direction.is_received() => {
+            Payload::Icmp(message) if arrives => {
                 let quote = message.quote()?;
                 let ours = quote.src == self.local.ip()
                     && quote.dst == self.remote.ip()
                     && quote.src_port == self.local.port()
                     && quote.dst_port == self.remote.port();
                 let intact = frame.checksum_pending || message.checksum_ok(src, dst);
-                (ours && intact).then(|| Subject::Icmp {
-                    ip: packet.ip.clone(),
-                    message: message.clone(),
+                (ours && intact).then_some(Subject::Icmp {
+                    ip: packet.ip,
+                    message,
                     quote,
                 })
             }
-            Payload::Malformed { error, .. }
-                if frame.direction.is_received()
-                    && src == self.remote.ip()
-                    && dst == self.local.ip() =>
-            {
-                Some(Subject::Malformed {
-                    error: error.to_string(),
-                })
-            }
-            Payload::Fragment(_)
-                if frame.direction.is_received()
-                    && src == self.remote.ip()
-                    && dst == self.local.ip()
-                    && is_first_of_tcp(packet) =>
-            {
+            Payload::Malformed { error, .. } if from_peer => Some(Subject::Malformed {
+                error: error.to_string(),
+            }),
+            Payload::Fragment(_) if from_peer && is_first_of_tcp(&packet.ip) => {
                 Some(Subject::Fragment)
             }
             _ => None,
@@ -143,10 +130,7 @@ impl Flow {
     }
 }
 
-fn is_first_of_tcp(packet: &Packet) -> bool {
-    packet.ip.protocol() == PROTOCOL_TCP
-        && packet
-            .ip
-            .fragment()
-            .is_some_and(|fragment| fragment.offset == 0)
+fn is_first_of_tcp(ip: &IpHeader) -> bool {
+    let is_first = |fragment: Fragment| fragment.offset == 0;
+    ip.protocol() == PROTOCOL_TCP && ip.fragment().is_some_and(is_first)
 }

@@ -620,7 +620,7 @@ proptest! {
             };
             let direction = if sent { Direction::Sent } else { Direction::Received };
             let frame = Frame { stamp: None, direction, interface: 1, checksum_pending: false, bytes };
-            let _ = flow.subject(&frame, &packet);
+            let _ = flow.subject(&frame, packet);
         }
     }
 }
@@ -665,6 +665,6 @@ fn icmp_about_somebody_else_is_none_of_our_business() {
             checksum_pending: false,
             bytes: packet.emit(),
         };
-        assert_eq!(flow.subject(&frame, &packet).is_some(), concerns);
+        assert_eq!(flow.subject(&frame, packet).is_some(), concerns);
     }
 }

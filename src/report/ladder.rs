@@ -273,8 +273,7 @@ impl<W: Write> Report for Ladder<W> {
             self.lines(wrap(&offer::of_peer(peer, opened), "      "))?;
         }
         self.lines(data(&exchange.data))?;
-        self.notes(record)?;
-        self.out.flush()
+        self.notes(record)
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
@@ -282,6 +281,10 @@ impl<W: Write> Report for Ladder<W> {
         for line in summary.lines() {
             writeln!(self.out, "{line}")?;
         }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

@@ -30,14 +30,17 @@ impl<W: Write> Report for Lines<W> {
             "{} {word}{}",
             printable(&record.target.input),
             sentence(record)
-        )?;
-        self.out.flush()
+        )
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         for line in summary.lines() {
             writeln!(self.out, "{line}")?;
         }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

@@ -121,6 +121,12 @@ pub trait Report {
     /// # Errors
     /// The output cannot be written.
     fn summary(&mut self, summary: &Summary) -> io::Result<()>;
+
+    /// Hands on what was told so far.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    fn flush(&mut self) -> io::Result<()>;
 }
 
 /// `text` with every control character escaped, those of direction included: nothing from outside

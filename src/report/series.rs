@@ -83,7 +83,7 @@ impl<W: Write> Report for Series<W> {
                 let line = self.line(record, verdict);
                 writeln!(self.out, "{line}")?;
                 self.written = true;
-                self.out.flush()
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -104,6 +104,10 @@ impl<W: Write> Report for Series<W> {
         for line in summary.statistics() {
             writeln!(self.out, "{line}")?;
         }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

@@ -1,7 +1,8 @@
 //! `--write`: the file, or the pipe, that the frames go to.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,16 @@ use crate::net::route::{interface_hardware, interface_name};
 use crate::net::wall;
 use crate::plan::Problem;
 use crate::report::{Mark, Pcapng};
-use crate::session::End;
+
+use super::whole::Whole;
 
 /// A file that was opened and is as it was.
 #[derive(Debug)]
 pub(super) struct Opened {
     name: String,
-    out: Blocks,
+    file: File,
+    /// What it holds was not begun by others.
+    is_ours: bool,
     /// It was not there before.
     new: Option<PathBuf>,
 }
@@ -40,7 +44,8 @@ impl Opened {
             let file = opened.map_err(|error| refused("standard output", &error))?;
             return Ok(Opened {
                 name: "standard output".to_string(),
-                out: Blocks::after(file.into(), None),
+                file: file.into(),
+                is_ours: false,
                 new: None,
             });
         }
@@ -51,10 +56,10 @@ impl Opened {
             .truncate(false)
             .open(path)
             .map_err(|error| refused(&name, &error))?;
-        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
         Ok(Opened {
             name,
-            out: Blocks::after(file, is_file.then_some(0)),
+            is_ours: file.metadata().is_ok_and(|metadata| metadata.is_file()),
+            file,
             new,
         })
     }
@@ -72,19 +77,24 @@ impl Opened {
     /// # Errors
     /// It cannot be written.
     pub(super) fn begin(self) -> Result<Capture, Unwritten> {
-        let Opened { name, out, .. } = self;
+        let Opened {
+            name,
+            file,
+            is_ours,
+            ..
+        } = self;
         let begin = || {
-            if out.whole.is_some() {
-                out.file.set_len(0)?;
+            if is_ours {
+                file.set_len(0)?;
             }
-            Pcapng::new(out, &system())
+            Pcapng::new(Whole::of_blocks(file), &system())
         };
         match begin() {
             Ok(pcapng) => Ok(Capture {
                 name,
                 pcapng,
                 begun: wall(),
-                first: None,
+                begun_probes: HashSet::new(),
                 last: None,
                 error: None,
             }),
@@ -116,10 +126,10 @@ pub struct Unwritten {
 #[derive(Debug)]
 pub(super) struct Capture {
     name: String,
-    pcapng: Pcapng<Blocks>,
+    pcapng: Pcapng<Whole>,
     begun: Stamp,
-    /// Of a probe whose first frame has not come yet.
-    first: Option<Mark>,
+    /// The probes under way of which a frame has come.
+    begun_probes: HashSet<u64>,
     /// When and on which interface the last frame came.
     last: Option<(Stamp, u32)>,
     error: Option<io::Error>,
@@ -131,15 +141,11 @@ impl Capture {
         self.error.is_some()
     }
 
-    /// The frames that come belong to the probe `seq`.
-    pub(super) fn begin_probe(&mut self, seq: u64, end: End) {
-        self.first = Some(Mark::Probe { seq, end });
-    }
-
-    /// No more of them come: what is there to say besides. Without a frame it would be of nothing.
-    pub(super) fn end_probe(&mut self, marks: &[Mark]) {
-        let without_frames = self.first.take().is_some();
-        if without_frames || marks.is_empty() || self.has_failed() {
+    /// No more frames of the probe `seq` come: what is there to say besides. Without a frame it would
+    /// be of nothing.
+    pub(super) fn end_probe(&mut self, seq: u64, marks: &[Mark]) {
+        let with_frames = self.begun_probes.remove(&seq);
+        if !with_frames || marks.is_empty() || self.has_failed() {
             return;
         }
         let (at, index) = self.last.expect("a probe with frames");
@@ -167,9 +173,11 @@ impl Capture {
             self.pcapng.describe(index, &name, hardware)?;
         }
         let (at, from) = (recorded.at, recorded.from);
-        let tells = (self.first.as_ref(), &recorded.news);
+        let (seq, end) = (recorded.id, recorded.end);
+        let is_first = self.begun_probes.insert(seq);
+        let mark = is_first.then_some(Mark::Probe { seq, end });
+        let tells = (mark.as_ref(), &recorded.news);
         self.pcapng.frame(at, index, from, &frame.bytes, tells)?;
-        self.first = None;
         self.last = Some((at, index));
         Ok(())
     }
@@ -182,36 +190,5 @@ impl Recorder for Capture {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// A file that takes each block whole or, where it can be cut, not at all.
-#[derive(Debug)]
-struct Blocks {
-    file: File,
-    /// Bytes of whole blocks; `None`: it cannot be cut, or was begun by others.
-    whole: Option<u64>,
-}
-
-impl Blocks {
-    fn after(file: File, whole: Option<u64>) -> Blocks {
-        Blocks { file, whole }
-    }
-}
-
-impl Write for Blocks {
-    fn write(&mut self, block: &[u8]) -> io::Result<usize> {
-        let written = self.file.write_all(block);
-        match (&written, &mut self.whole) {
-            (Ok(()), Some(whole)) => *whole += block.len() as u64,
-            // The first error is the one to tell.
-            (Err(_), Some(whole)) => drop(self.file.set_len(*whole)),
-            _ => {}
-        }
-        written.map(|()| block.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -1,12 +1,10 @@
 //! One probe of one destination, and the record of it.
 
-use std::io;
-
-use crate::clock::Time;
-use crate::engine::{self, Finished, Probe, Stop};
+use crate::engine::{Finished, Probe, Stop};
 use crate::exchange::{AnomalyKind, Exchange, Flow};
-use crate::link::{Link, SendError};
-use crate::net::{Live, route::interface_name};
+use crate::link::SendError;
+use crate::net::guard::Way;
+use crate::net::route::interface_name;
 use crate::plan::{Departure, Destination, Host, Plan, Problem};
 use crate::random;
 use crate::report::{Failure, LocalInfo, Mark, Record, TargetInfo};
@@ -14,64 +12,34 @@ use crate::session::Handshake;
 use crate::tcp::Config;
 use crate::wire::{IpFields, SeqNumber};
 
-use super::capture::Capture;
-use super::sources::Sources;
-
-/// Sends the probe `seq` to `destination`. Says too whether the user wants no other.
-///
-/// # Errors
-/// The capture failed.
-pub(super) fn probe(
+/// What came of the probe `seq` of `destination`, its port guarded in this `way`.
+pub(super) fn record(
     plan: &Plan,
-    (destination, departure): (&Destination, &Departure),
-    (link, sources): (&mut Live, &mut Sources),
-    capture: Option<&mut Capture>,
-    deadline: Option<Time>,
+    destination: &Destination,
     seq: u64,
-) -> io::Result<(Record, bool)> {
-    let remote = destination.remote.expect("a departure goes to an address");
-    let source = match sources.take(link, departure.local, remote)? {
-        Ok(source) => source,
-        Err(problem) => return Ok((blank(plan, destination, seq, why_not(&problem)), false)),
-    };
-    let flow = Flow {
-        local: source.address,
-        remote,
-    };
-    let drops = link.capture_drops();
-    let aim = aim(plan, departure, flow);
-    let finished = match capture {
-        Some(capture) => {
-            capture.begin_probe(seq, plan.course.end);
-            let finished = engine::run_recorded(link, aim, deadline, capture)?;
-            capture.end_probe(&marks(seq, &finished));
-            finished
-        }
-        None => engine::run(link, aim, deadline)?,
-    };
-    sources.used(link, flow, &finished.exchange);
-    let failure = refusal(&finished, destination);
-    let record = Record {
+    (finished, way): (Finished, Way),
+) -> Record {
+    Record {
         seq,
         started: finished.started,
         target: target_info(destination),
         local: LocalInfo {
-            addr: Some(source.address),
+            addr: Some(finished.flow.local),
             interface: finished.interface.map(interface_name),
-            guard: Some(source.way.to_string()),
+            guard: Some(way.to_string()),
         },
         requested: plan.course.end,
         time_wait: plan.course.time_wait,
         kernel_rst: finished.kernel_rst,
-        capture_drops: link.capture_drops().saturating_sub(drops),
+        capture_drops: finished.capture_drops,
         stopped: finished.stopped.is_some(),
-        failure,
+        failure: refusal(&finished, destination),
         exchange: finished.exchange,
-    };
-    Ok((record, finished.interrupted))
+    }
 }
 
-fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
+/// A probe of the connection `flow`.
+pub(super) fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
     let syn = &departure.syn;
     Probe {
         flow,
@@ -102,7 +70,7 @@ fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
 }
 
 /// What there is to say of a probe that no frame tells.
-fn marks(seq: u64, finished: &Finished) -> Vec<Mark> {
+pub(super) fn marks(seq: u64, finished: &Finished) -> Vec<Mark> {
     let anomalies = finished.exchange.anomalies.iter();
     let notes = anomalies.filter_map(|anomaly| {
         let kind = AnomalyKind::of(anomaly)?;

@@ -186,6 +186,15 @@ impl Packet {
         }
     }
 
+    /// The same, taken out.
+    #[must_use]
+    pub fn into_tcp(self) -> Option<Segment> {
+        match self.payload {
+            Payload::Tcp(segment) => Some(segment),
+            _ => None,
+        }
+    }
+
     /// The ICMP message, if it carries one.
     #[must_use]
     pub fn icmp(&self) -> Option<&IcmpMessage> {

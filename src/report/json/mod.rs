@@ -48,12 +48,14 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Report for Json<W> {
     fn probe(&mut self, record: &Record) -> io::Result<()> {
-        self.line(&probe::line(record, self.segments))?;
-        self.out.flush()
+        self.line(&probe::line(record, self.segments))
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
-        self.line(&summary::line(summary))?;
+        self.line(&summary::line(summary))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

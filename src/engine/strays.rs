@@ -1,0 +1,77 @@
+//! Segments of connections that are over: a peer that missed the end of one is told.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use crate::clock::Time;
+use crate::link::{Frame, Outgoing};
+use crate::tcp::{Throttle, reset_for};
+use crate::wire::{IpFields, Packet, Segment};
+
+use super::ledger::Ledger;
+
+/// So many a second are answered: nobody makes us send as much as they do.
+const PER_SECOND: u32 = 1000;
+
+/// Our ports, on which nothing is under way with whoever sends to them.
+#[derive(Debug, Default)]
+pub(super) struct Strays {
+    ports: HashSet<SocketAddr>,
+    throttle: Throttle,
+    ledger: Ledger,
+    kernel_rst: u64,
+}
+
+impl Strays {
+    /// We send from this address and port.
+    pub(super) fn watch(&mut self, local: SocketAddr) {
+        self.ports.insert(SocketAddr::new(local.ip(), local.port()));
+    }
+
+    /// RSTs that the kernel sent in our name.
+    pub(super) fn kernel_rst(&self) -> u64 {
+        self.kernel_rst
+    }
+
+    /// A frame of no connection that is under way. What reaches a port of ours is answered as from
+    /// CLOSED (RFC 9293 3.10.7.1): the kernel is silent there, and the peer would hold its end open.
+    pub(super) fn take(
+        &mut self,
+        now: Time,
+        frame: &Frame,
+        packet: &Packet,
+    ) -> Option<(Segment, Outgoing)> {
+        let segment = packet.tcp()?;
+        let (src, dst) = (packet.ip.src(), packet.ip.dst());
+        let leaves = self.ports.contains(&SocketAddr::new(src, segment.src_port));
+        if frame.direction.is_sent() && leaves {
+            let is_ours = self.ledger.captured(segment);
+            self.kernel_rst += u64::from(segment.flags.rst() && !is_ours);
+            return None;
+        }
+        let arrives = self.ports.contains(&SocketAddr::new(dst, segment.dst_port));
+        // A SYN is somebody's who wants to connect: to the kernel's listener, which is silent too.
+        let wants_reset = segment.flags.ack() && !segment.flags.rst();
+        let answers = arrives && frame.direction.is_received() && wants_reset;
+        if !answers || !self.throttle.allows(now, PER_SECOND) {
+            return None;
+        }
+        let ip = IpFields {
+            // Never 0, by which the RSTs of the kernel are told.
+            identification: segment.src_port.max(1),
+            ..IpFields::default()
+        };
+        let packet = Packet::build(dst, src, reset_for(segment), &ip);
+        let outgoing = Outgoing {
+            packet: packet.emit(),
+            to: src,
+            scope: 0,
+        };
+        Some((packet.into_tcp().unwrap_or_default(), outgoing))
+    }
+
+    /// An answer has left.
+    pub(super) fn sent(&mut self, segment: Segment) {
+        self.ledger.sent(segment);
+    }
+}
