@@ -7,6 +7,7 @@ mod connection;
 mod ledger;
 mod order;
 mod outbox;
+mod pace;
 mod recorder;
 mod strays;
 mod table;
@@ -29,6 +30,7 @@ use strays::Strays;
 use table::{Concerned, Table};
 use timers::Timers;
 
+pub use pace::{Attempts, Pace};
 pub use recorder::{Recorded, Recorder};
 pub use table::Id;
 
