@@ -73,13 +73,13 @@ impl Pace {
     pub fn answered(&mut self, now: Time, attempts: &Attempts) {
         let (lost, answered) = (attempts.unanswered(), attempts.last());
         self.control.answered(now, lost, answered);
-        self.silence.answered(lost, answered);
+        self.silence.answered(now, lost, answered);
     }
 
     /// The wait for the answer is over. Says whether there have been enough: the target is
     /// filtered. Otherwise it gets another SYN, when [`ready`](Pace::ready).
-    pub fn is_silent(&self, attempts: &mut Attempts) -> bool {
-        self.silence.is_proved(attempts)
+    pub fn is_silent(&self, now: Time, attempts: &mut Attempts) -> bool {
+        self.silence.is_proved(now, attempts)
     }
 
     /// A SYN could not be sent: our own queue is full (`ENOBUFS`). It was no attempt.

@@ -26,7 +26,7 @@ const TOLERATED: f64 = 0.01;
 const ENOUGH: u32 = 64;
 
 /// So many losses under `max` are acted upon at once.
-const FIRST: u32 = 16;
+const FIRST: u32 = 5;
 
 /// A loss above this is put down to the rate, whatever a decrease did.
 const NOT_OF_THE_PATH: f64 = 0.6;
@@ -72,9 +72,9 @@ impl Round {
         (f64::from(self.lost) / f64::from(self.answered.max(1))).min(1.0)
     }
 
-    /// Twice the standard deviation of a share measured in this round.
+    /// How far the measured share may lie from the true one, 2.5 standard deviations of the ratio.
     fn noise(&self, share: f64) -> f64 {
-        2.0 * (share * (1.0 - share) / f64::from((self.lost + self.answered).max(1))).sqrt()
+        2.5 * (share * (1.0 + share) / f64::from(self.answered.max(1))).sqrt()
     }
 }
 
@@ -191,7 +191,9 @@ impl Control {
         } else if now >= self.young.from + self.lag {
             self.young.to = now;
             let ripe = self.ripe;
-            let told = ripe.lost == 0 || ripe.lost + ripe.answered >= ENOUGH;
+            let told = ripe.lost == 0
+                || ripe.lost + ripe.answered >= ENOUGH
+                || now >= ripe.from + 4 * self.lag;
             if ripe.to > ripe.from && told {
                 self.ripe = self.young;
                 self.young = Round::new(now, self.rate);
@@ -271,7 +273,7 @@ impl Control {
             (rate * 2.0).min(self.threshold)
         } else {
             self.increases += 1.0;
-            rate + self.increases * self.threshold / 16.0
+            rate + (self.increases / 4.0).max(1.0) * self.threshold / 16.0
         };
         self.rate = match self.most {
             Some(most) => Some(rate.min(most)),

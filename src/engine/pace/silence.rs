@@ -93,38 +93,54 @@ pub(super) struct Silence {
     periods: Vec<Period>,
     lost: u64,
     answered: u64,
+    /// How long it takes to hear of a loss.
+    lag: Duration,
     blindness: u64,
+    dice: u64,
 }
 
 impl Silence {
     pub(super) fn new(schedule: Schedule, now: Time) -> Silence {
         Silence {
             schedule,
+            lag: schedule.first,
             periods: vec![Period::new(now)],
             lost: 0,
             answered: 0,
             blindness: 0,
+            dice: now.0,
         }
     }
 
-    pub(super) fn syn_left(&self, now: Time, attempts: &mut Attempts) -> Duration {
+    pub(super) fn syn_left(&mut self, now: Time, attempts: &mut Attempts) -> Duration {
         attempts.sent += 1;
         attempts.last = now;
         attempts.blindness = self.blindness;
         match u32::try_from(attempts.unanswered.len()) {
             Ok(attempt) if attempt <= self.schedule.retries => self.schedule.wait(attempt),
-            _ => self.schedule.first,
+            _ => self.schedule.first.mul_f64(1.0 + self.jitter() / 2.0),
         }
+    }
+
+    /// From 0 to 1. Targets that keep step would meet the same crowd each time, and their attempts
+    /// fail together.
+    fn jitter(&mut self) -> f64 {
+        // Knuth's linear congruential generator (MMIX); its upper half is good enough.
+        const A: u64 = 6_364_136_223_846_793_005;
+        const C: u64 = 1_442_695_040_888_963_407;
+        self.dice = self.dice.wrapping_mul(A).wrapping_add(C);
+        (self.dice >> 32) as f64 / f64::from(u32::MAX)
     }
 
     pub(super) fn capture_lost(&mut self) {
         self.blindness += 1;
     }
 
-    pub(super) fn answered(&mut self, lost: &[Time], answered: Time) {
+    pub(super) fn answered(&mut self, now: Time, lost: &[Time], answered: Time) {
         for &left in lost {
             let period = self.at(left);
             self.periods[period].lost += 1;
+            self.lag = (self.lag * 15 + (now - left)) / 16;
         }
         self.lost += lost.len() as u64;
         self.answered += 1;
@@ -137,7 +153,7 @@ impl Silence {
     }
 
     /// The last attempt's wait is over: whether the target is not there.
-    pub(super) fn is_proved(&self, attempts: &mut Attempts) -> bool {
+    pub(super) fn is_proved(&self, now: Time, attempts: &mut Attempts) -> bool {
         if attempts.blindness == self.blindness {
             attempts.unanswered.push(attempts.last);
         }
@@ -148,19 +164,29 @@ impl Silence {
         if attempts.unanswered.len() < scheduled as usize {
             return false;
         }
-        let evidence = |&left: &Time| -self.loss_around(left).ln();
+        let evidence = |&left: &Time| -self.loss_around(left, now).ln();
         self.lost == 0 || attempts.unanswered.iter().map(evidence).sum::<f64>() >= -WRONG.ln()
     }
 
-    /// Of the SYNs that left about then. What became of the latest is not all known yet: they are
-    /// taken to have fared no better than those before.
-    fn loss_around(&self, left: Time) -> f64 {
-        let index = self.at(left);
-        let (own, before) = (&self.periods[index], &self.periods[index.saturating_sub(1)]);
-        if index > 0 && own.outcomes() < ENOUGH {
-            return own.with(before).loss_at_most();
+    /// Of the SYNs that left about then. Losses show late, with the answer to a later SYN: those
+    /// that left lately are taken to have fared no better than the last of which much is known.
+    fn loss_around(&self, left: Time, now: Time) -> f64 {
+        let known = Time(now.0.saturating_sub(2 * self.lag.as_nanos() as u64));
+        let latest = self.loss_at(left);
+        if left <= known {
+            return latest;
         }
-        own.loss_at_most().max(before.loss_at_most())
+        latest.max(self.loss_at(known))
+    }
+
+    /// The loss of the period of `left`, with those before it if it is short of outcomes.
+    fn loss_at(&self, left: Time) -> f64 {
+        let index = self.at(left);
+        let own = &self.periods[index];
+        match index.checked_sub(1).map(|before| &self.periods[before]) {
+            Some(before) if own.outcomes() < ENOUGH => own.with(before).loss_at_most(),
+            _ => own.loss_at_most(),
+        }
     }
 
     pub(super) fn loss(&self) -> f64 {
