@@ -31,6 +31,12 @@ const FIRST: u32 = 5;
 /// A loss above this is put down to the rate, whatever a decrease did.
 const NOT_OF_THE_PATH: f64 = 0.6;
 
+/// A decrease to this share tells whether it helps.
+const DEEP: f64 = 0.65;
+
+/// After so many rounds the loss of the path is tried again.
+const BELIEVED: u32 = 32;
+
 /// The SYNs that left in one round, and what became of those to targets that answered.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
@@ -72,6 +78,11 @@ impl Round {
         (f64::from(self.lost) / f64::from(self.answered.max(1))).min(1.0)
     }
 
+    /// Answers to a SYN.
+    fn yielded(&self) -> f64 {
+        f64::from(self.answered) / f64::from(self.sent.max(1))
+    }
+
     /// How far the measured share may lie from the true one, 2.5 standard deviations of the ratio.
     fn noise(&self, share: f64) -> f64 {
         2.5 * (share * (1.0 + share) / f64::from(self.answered.max(1))).sqrt()
@@ -82,8 +93,19 @@ impl Round {
 #[derive(Clone, Copy, Debug)]
 struct Trial {
     rate: f64,
-    threshold: f64,
     loss: f64,
+    yielded: f64,
+}
+
+impl Trial {
+    /// The loss fell, or each SYN brought more answers, as far as half of what a path would show
+    /// that lets so much through and no more.
+    fn helped(&self, rate: f64, round: &Round) -> bool {
+        let policed = (1.0 - (1.0 - self.loss) * self.rate / rate).max(0.0);
+        let fell = round.loss() <= (self.loss + policed) / 2.0;
+        let more = round.yielded() >= self.yielded * (1.0 + self.rate / rate) / 2.0;
+        fell || more || round.loss() > NOT_OF_THE_PATH
+    }
 }
 
 #[derive(Debug)]
@@ -97,6 +119,8 @@ pub(super) struct Control {
     increases: f64,
     /// The loss that has nothing to do with the rate.
     base: f64,
+    /// Rounds since that was tried.
+    believed: u32,
     trial: Option<Trial>,
     ripe: Round,
     young: Round,
@@ -116,6 +140,7 @@ impl Control {
             threshold: f64::INFINITY,
             increases: 0.0,
             base: 0.0,
+            believed: 0,
             trial: None,
             ripe: Round::new(now, most),
             young: Round::new(now, most),
@@ -217,34 +242,45 @@ impl Control {
 
     fn judge(&mut self, now: Time, round: Round) {
         let loss = round.loss();
-        if let (Some(trial), Some(rate)) = (self.trial.take(), self.rate) {
-            // What would be lost now if the path lets so much through and no more.
-            let policed = (1.0 - (1.0 - trial.loss) * trial.rate / rate).max(0.0);
-            if loss > (trial.loss + policed) / 2.0 && loss <= NOT_OF_THE_PATH {
-                self.base = loss;
-                self.rate = Some(rate.max(trial.rate));
-                self.threshold = trial.threshold;
-                return;
+        if let (Some(trial), Some(rate)) = (self.trial.take(), self.rate)
+            && !trial.helped(rate, &round)
+        {
+            if rate > trial.rate * DEEP {
+                return self.try_less(now, trial);
             }
+            self.base = loss;
+            self.believed = 0;
+            self.rate = Some(rate.max(trial.rate));
+            self.threshold = f64::INFINITY;
+            return;
         }
         if loss + round.noise(self.base) < self.base {
             self.base = loss;
         }
+        let trial = Trial {
+            rate: round.limit.unwrap_or_else(|| round.rate()),
+            loss,
+            yielded: round.yielded(),
+        };
+        self.believed += 1;
         let excess = (loss - self.base) / (1.0 - self.base);
         if excess > TOLERATED + round.noise(self.base) {
-            let from = round.limit.unwrap_or_else(|| round.rate());
-            let before = Trial {
-                rate: from,
-                threshold: self.threshold,
-                loss,
-            };
             // What got through is what the path carries; a little less is below that.
             const BELOW: f64 = 0.95;
-            self.decrease(now, from, (1.0 - excess).max(0.5) * BELOW);
-            self.trial = Some(before);
+            self.decrease(now, trial.rate, (1.0 - excess).max(0.5) * BELOW);
+            self.trial = Some(trial);
+        } else if self.base > TOLERATED && self.believed >= BELIEVED {
+            self.try_less(now, trial);
         } else {
             self.increase(&round);
         }
+    }
+
+    /// So much less that the loss must tell whether the rate has to do with it.
+    fn try_less(&mut self, now: Time, trial: Trial) {
+        self.believed = 0;
+        self.decrease(now, trial.rate, DEEP);
+        self.trial = Some(trial);
     }
 
     fn decrease(&mut self, now: Time, from: f64, factor: f64) {
