@@ -98,13 +98,18 @@ struct Trial {
 }
 
 impl Trial {
-    /// The loss fell, or each SYN brought more answers, as far as half of what a path would show
-    /// that lets so much through and no more.
+    /// A deep one tells more.
+    fn is_deep(&self, rate: f64) -> bool {
+        rate <= self.rate * DEEP
+    }
+
+    /// The loss fell, or after a deep decrease each SYN brought more answers, at least half as far
+    /// as on a path that lets so much through and no more.
     fn helped(&self, rate: f64, round: &Round) -> bool {
         let policed = (1.0 - (1.0 - self.loss) * self.rate / rate).max(0.0);
         let fell = round.loss() <= (self.loss + policed) / 2.0;
         let more = round.yielded() >= self.yielded * (1.0 + self.rate / rate) / 2.0;
-        fell || more || round.loss() > NOT_OF_THE_PATH
+        fell || (more && self.is_deep(rate)) || round.loss() > NOT_OF_THE_PATH
     }
 }
 
@@ -216,9 +221,11 @@ impl Control {
         } else if now >= self.young.from + self.lag {
             self.young.to = now;
             let ripe = self.ripe;
-            let told = ripe.lost == 0
-                || ripe.lost + ripe.answered >= ENOUGH
-                || now >= ripe.from + 4 * self.lag;
+            let told = ripe.lost + ripe.answered >= ENOUGH
+                || match self.trial {
+                    Some(_) => now >= ripe.from + 32 * self.lag,
+                    None => ripe.lost == 0 || now >= ripe.from + 4 * self.lag,
+                };
             if ripe.to > ripe.from && told {
                 self.ripe = self.young;
                 self.young = Round::new(now, self.rate);
@@ -245,7 +252,7 @@ impl Control {
         if let (Some(trial), Some(rate)) = (self.trial.take(), self.rate)
             && !trial.helped(rate, &round)
         {
-            if rate > trial.rate * DEEP {
+            if !trial.is_deep(rate) {
                 return self.try_less(now, trial);
             }
             self.base = loss;
