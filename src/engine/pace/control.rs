@@ -23,7 +23,7 @@ const LIMITLESS: f64 = 1e6;
 const TOLERATED: f64 = 0.01;
 
 /// So many outcomes tell a share.
-const ENOUGH: u32 = 64;
+const ENOUGH: u32 = 128;
 
 /// So many losses under `max` are acted upon at once.
 const FIRST: u32 = 5;
@@ -258,7 +258,7 @@ impl Control {
             self.base = loss;
             self.believed = 0;
             self.rate = Some(rate.max(trial.rate));
-            self.threshold = f64::INFINITY;
+            self.threshold = trial.rate * 2.0;
             return;
         }
         if loss + round.noise(self.base) < self.base {
