@@ -5,6 +5,9 @@
 //! alone says nothing, for most of a network may be filtered. [`control`] turns those losses into
 //! a rate, [`silence`] into the number of attempts after which nobody is there.
 //!
+//! The attempts are the user's as long as no loss was measured: the first wait, doubled for each of
+//! `--retries`. Attempts beyond those wait one to one and a half times the first wait, at random.
+//!
 //! Both learn from repeated SYNs only: with `--retries 0` there are none, the rate stays as the
 //! user gave it, and one unanswered SYN is `filtered`.
 

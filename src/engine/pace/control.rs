@@ -252,7 +252,7 @@ impl Control {
         if let (Some(trial), Some(rate)) = (self.trial.take(), self.rate)
             && !trial.helped(rate, &round)
         {
-            if !trial.is_deep(rate) {
+            if !trial.is_deep(rate) && rate > self.floor() {
                 return self.try_less(now, trial);
             }
             self.base = loss;
@@ -291,9 +291,8 @@ impl Control {
     }
 
     fn decrease(&mut self, now: Time, from: f64, factor: f64) {
-        let floor = self.most.map_or(FLOOR, |most| most.min(FLOOR));
         let from = self.rate.map_or(from, |rate| rate.min(from));
-        let rate = (from * factor).max(floor);
+        let rate = (from * factor).max(self.floor());
         // A burst without a limit says little of what the path carries.
         if self.rate.is_some() {
             self.threshold = rate;
@@ -304,6 +303,10 @@ impl Control {
         self.increases = 0.0;
         self.ripe = Round::new(now, self.rate);
         self.young = Round::new(now, self.rate);
+    }
+
+    fn floor(&self) -> f64 {
+        self.most.map_or(FLOOR, |most| most.min(FLOOR))
     }
 
     fn increase(&mut self, round: &Round) {

@@ -18,6 +18,10 @@ const MOST: u32 = 100;
 /// From so many outcomes on the loss of a period stands for itself.
 const ENOUGH: u32 = 64;
 
+/// So many periods are kept; what left earlier counts as the first of them. A full memory reaches
+/// back for minutes, beyond what any target waits at a rate that fills it.
+const REMEMBERED: usize = 4096;
+
 /// The SYNs that one target got.
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
@@ -146,6 +150,9 @@ impl Silence {
         self.answered += 1;
         let latest = &self.periods[self.periods.len() - 1];
         if answered > latest.from + self.schedule.first / 16 && latest.outcomes() >= ENOUGH {
+            if self.periods.len() == REMEMBERED {
+                self.periods.remove(0);
+            }
             self.periods.push(Period::new(answered));
         }
         let period = self.at(answered);
