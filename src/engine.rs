@@ -128,6 +128,12 @@ pub struct Engine<L> {
     forgets: bool,
     /// `None`: what belongs to no connection is left alone.
     strays: Option<Strays>,
+    /// `None`: SYNs leave when they want to.
+    pace: Option<Pace>,
+    /// Connections whose SYN waits for its turn to be repeated.
+    repeats: VecDeque<Id>,
+    /// What the capture had lost when it was last asked.
+    drops: u64,
 }
 
 impl<L: Link> Engine<L> {
@@ -146,6 +152,9 @@ impl<L: Link> Engine<L> {
             interrupted: false,
             forgets: false,
             strays: None,
+            pace: None,
+            repeats: VecDeque::new(),
+            drops: 0,
         }
     }
 
@@ -179,6 +188,28 @@ impl<L: Link> Engine<L> {
         self.strays.as_ref().map_or(0, Strays::kernel_rst)
     }
 
+    /// From now on SYNs leave at this pace, and silence is as long as it says.
+    pub fn keep_pace(&mut self, pace: Pace) {
+        self.drops = self.link.capture_drops();
+        self.pace = Some(pace);
+    }
+
+    /// The pace that is kept.
+    pub fn pace(&self) -> Option<&Pace> {
+        self.pace.as_ref()
+    }
+
+    /// When the next connection may begin; `None`: not before one is over.
+    pub fn room_at(&self) -> Option<Time> {
+        let now = self.link.now();
+        let Some(pace) = &self.pace else {
+            return Some(now);
+        };
+        let has_room = self.under_way() < pace.parallel();
+        let has_turn = self.repeats.is_empty() && !self.outbox.is_stuck();
+        (has_room && has_turn).then(|| pace.ready(now))
+    }
+
     /// Begins a connection; `id` is the caller's name for it, another each time. Its SYN leaves with
     /// the next turn.
     pub fn start(&mut self, id: Id, probe: Probe) {
@@ -188,6 +219,9 @@ impl<L: Link> Engine<L> {
             connection.forget_segments();
         }
         connection.start(moment.now);
+        if let Some(pace) = &mut self.pace {
+            pace.syn_left(moment.now, &mut connection.attempts);
+        }
         if let Some(strays) = &mut self.strays {
             strays.watch(connection.flow().local);
         }
@@ -239,7 +273,9 @@ impl<L: Link> Engine<L> {
         self.transmit();
         let wakes = [until, self.deadline, self.next_wake(recorder.is_some())];
         let drained = self.receive(wakes.into_iter().flatten().min())?;
+        self.note_drops();
         self.expire(drained);
+        self.repeat();
         self.transmit();
         self.tell(drained, recorder);
         self.finish(drained);
@@ -275,6 +311,11 @@ impl<L: Link> Engine<L> {
                 self.follow(sent.id, now);
             }
         }
+        if self.outbox.is_stuck()
+            && let Some(pace) = &mut self.pace
+        {
+            pace.send_refused(now);
+        }
     }
 
     /// When something is to be done, whether or not a frame comes.
@@ -289,8 +330,10 @@ impl<L: Link> Engine<L> {
         // Nobody else is under way: what has come by now is all.
         let last = closing.len() == self.table.len() && !closing.is_empty();
         let at_once = (last && own_frames.is_none()).then_some(Time::default());
+        let turn = self.pace.as_ref().filter(|_| !self.repeats.is_empty());
+        let turn = turn.map(|pace| pace.ready(self.link.now()));
         let wakes = [self.timers.next(), self.outbox.retry_at(), own_frames, told];
-        wakes.into_iter().chain([at_once]).flatten().min()
+        wakes.into_iter().chain([turn, at_once]).flatten().min()
     }
 
     /// Takes what has been captured; waits until `until` for the first. `true`: there is no more.
@@ -346,9 +389,27 @@ impl<L: Link> Engine<L> {
         let Some(connection) = self.table.get_mut(id) else {
             return;
         };
+        let was_opening = connection.is_opening();
         if let Some(caught) = connection.take(now, wall, frame, packet) {
+            if was_opening
+                && !connection.is_opening()
+                && let Some(pace) = &mut self.pace
+            {
+                pace.answered(now, &connection.attempts);
+            }
             self.frames.push(now, id, caught);
             self.follow(id, now);
+        }
+    }
+
+    /// What the capture has lost may have been answers.
+    fn note_drops(&mut self) {
+        if let Some(pace) = &mut self.pace {
+            let drops = self.link.capture_drops();
+            if drops > self.drops {
+                self.drops = drops;
+                pace.capture_lost(self.link.now());
+            }
         }
     }
 
@@ -369,12 +430,49 @@ impl<L: Link> Engine<L> {
             };
             if connection.woken_at == Some(at) {
                 connection.woken_at = None;
-                connection.on_timeout(now);
-                self.follow(id, now);
+                self.wake(id, now);
             }
         }
         let table = &self.table;
         self.timers.sweep(table.len(), |id| table.get(id).is_some());
+    }
+
+    /// A timer of a connection. A SYN is repeated in its turn, and as often as silence needs.
+    fn wake(&mut self, id: Id, now: Time) {
+        let Some(connection) = self.table.get_mut(id) else {
+            return;
+        };
+        if let Some(pace) = &self.pace
+            && connection.misses_answer(now)
+        {
+            let is_silent = pace.is_silent(now, &mut connection.attempts);
+            if !is_silent || !connection.is_at_last_attempt() {
+                connection.awaits_turn = true;
+                self.repeats.push_back(id);
+                return;
+            }
+        }
+        connection.on_timeout(now);
+        self.follow(id, now);
+    }
+
+    /// Repeats the SYNs whose turn it is.
+    fn repeat(&mut self) {
+        let now = self.link.now();
+        while let Some(pace) = &mut self.pace
+            && pace.ready(now) <= now
+            && let Some(id) = self.repeats.pop_front()
+        {
+            let Some(connection) = self.table.get_mut(id) else {
+                continue;
+            };
+            if !connection.misses_answer(now) {
+                continue;
+            }
+            let wait = pace.syn_left(now, &mut connection.attempts);
+            connection.repeat(now, wait);
+            self.follow(id, now);
+        }
     }
 
     /// Observes and records the frames that nothing can come before any more.

@@ -46,6 +46,17 @@ impl Tally {
         }
     }
 
+    /// One more target.
+    pub fn add_target(&mut self) {
+        self.targets += 1;
+    }
+
+    /// Something that was to be probed was not.
+    pub fn add_blank(&mut self) {
+        self.targets += 1;
+        self.blank = true;
+    }
+
     /// One more probe.
     pub fn add(&mut self, record: &Record) {
         let status = status_of_one(record);

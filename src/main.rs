@@ -55,12 +55,12 @@ fn main() -> ExitCode {
 }
 
 fn probe_targets(args: &ProbeArgs, stamping: Option<&Stamping>) -> u8 {
-    let plan = match plan(args) {
-        Ok(plan) => plan,
+    let (plan, feed) = match plan(args) {
+        Ok(planned) => planned,
         Err(problem) => return fail_with(&problem),
     };
     let mut report = report(&plan);
-    match run(&plan, stamping, report.as_mut(), &mut complain) {
+    match run(&plan, feed, stamping, report.as_mut(), &mut complain) {
         Ok(status) => status,
         Err(RunError::Problem(problem)) => fail_with(&problem),
         Err(RunError::Capture(error)) => {
@@ -163,7 +163,7 @@ fn explanation(format: &FormatArgs, several: bool) -> Box<dyn Explanation> {
 
 fn report(plan: &Plan) -> Box<dyn Report> {
     let (out, is_terminal) = stream(&plan.output);
-    let several = plan.destinations.len() > 1;
+    let several = plan.is_several();
     let format = &plan.output.format;
     let style = style(format, is_terminal);
     match (format, plan.count) {

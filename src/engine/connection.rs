@@ -13,7 +13,7 @@ use super::ledger::Ledger;
 use super::order::Caught;
 use super::recorder::{Recorded, Recorder};
 use super::table::Id;
-use super::{Finished, Probe, Stop};
+use super::{Attempts, Finished, Probe, Stop};
 
 /// How long to wait for the tap to show our own last segments. They are queued there before
 /// sending returns, unless the neighbour's address is still being asked for.
@@ -53,6 +53,10 @@ pub(super) struct Connection {
     identification: u16,
     /// The earliest timer that is set.
     pub(super) woken_at: Option<Time>,
+    /// Its SYNs.
+    pub(super) attempts: Attempts,
+    /// Its SYN waits for its turn to be repeated.
+    pub(super) awaits_turn: bool,
     /// Segments that have not left yet.
     unsent: usize,
     /// Frames that have not been told yet.
@@ -77,6 +81,8 @@ impl Connection {
             stopped: None,
             stamped: true,
             woken_at: None,
+            attempts: Attempts::default(),
+            awaits_turn: false,
             unsent: 0,
             untold: 0,
             over: None,
@@ -102,8 +108,34 @@ impl Connection {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Time> {
-        let session = Some(&self.probe.session).filter(|_| self.over.is_none());
+        let has_timers = self.over.is_none() && !(self.awaits_turn && self.is_opening());
+        let session = has_timers.then_some(&self.probe.session);
         session.and_then(|session| session.poll_timeout())
+    }
+
+    /// Its SYN waits for an answer.
+    pub(super) fn is_opening(&self) -> bool {
+        self.over.is_none() && self.probe.session.is_opening()
+    }
+
+    /// Its SYN has waited long enough for one.
+    pub(super) fn misses_answer(&self, now: Time) -> bool {
+        let timeout = self.probe.session.poll_timeout();
+        self.is_opening() && timeout.is_some_and(|timeout| timeout <= now)
+    }
+
+    /// With the next time-out it gives up.
+    pub(super) fn is_at_last_attempt(&self) -> bool {
+        self.probe.session.is_at_last_attempt()
+    }
+
+    /// Sends its SYN again, if need be once more than its schedule has, and then waits so long.
+    pub(super) fn repeat(&mut self, now: Time, wait: Duration) {
+        self.awaits_turn = false;
+        if self.is_at_last_attempt() {
+            self.probe.session.grant_attempt(wait);
+        }
+        self.on_timeout(now);
     }
 
     /// Cuts it short, if it is not over.

@@ -3,23 +3,23 @@
 
 mod request;
 mod syn;
-mod target;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cli::{CourseArgs, NameArgs, OutputArgs, ProbeArgs, SynArgs};
+use crate::cli::{CourseArgs, OutputArgs, ProbeArgs, Rate, SynArgs};
 use crate::expect::Expectation;
 use crate::net::guard::{GuardError, Way};
-use crate::net::route::{Route, RouteError, route};
+use crate::net::route::{Route, RouteError, Routes};
 use crate::session::{Course, Request};
+use crate::targets::{Feed, NO_GROUPS, Next, Target};
 use crate::tcp::Schedule;
 use crate::wire::IpVersion;
 
 pub use request::request;
 pub use syn::Syn;
-pub use target::{Family, Host, Target};
 
 /// How long `--end hold` and `--end none` wait by themselves.
 const HOLD: Duration = Duration::from_secs(1);
@@ -77,8 +77,10 @@ impl std::error::Error for Problem {}
 /// What will be done.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What to probe, in order.
-    pub destinations: Vec<Destination>,
+    /// The only target, if there is no other.
+    pub only: Option<Destination>,
+    /// What our SYNs look like, and where they leave from.
+    pub syn: SynArgs,
     /// Initial sequence number, if the user chose one.
     pub isn: Option<u32>,
     /// Source port, if the user chose one.
@@ -97,6 +99,10 @@ pub struct Plan {
     pub request: Option<Request>,
     /// How long to wait for the peer.
     pub schedule: Schedule,
+    /// How many new connections a second.
+    pub rate: Rate,
+    /// How many connections at a time.
+    pub parallel: usize,
     /// How often to probe each, if the user said so.
     pub count: Option<u64>,
     /// From the start of one probe of a target to that of the next, at least.
@@ -110,6 +116,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// There may be more than one target.
+    pub fn is_several(&self) -> bool {
+        self.only.is_none()
+    }
+
     /// How often each target is probed.
     pub fn rounds(&self) -> u64 {
         self.count.unwrap_or(1)
@@ -119,10 +130,8 @@ impl Plan {
 /// One target: where its packets go, or why they cannot.
 #[derive(Clone, Debug)]
 pub struct Destination {
-    /// As the user wrote it.
+    /// The target.
     pub target: Target,
-    /// The address, once it is known.
-    pub remote: Option<SocketAddr>,
     /// Our SYN and the address it leaves from.
     pub way: Result<Departure, Problem>,
 }
@@ -132,8 +141,6 @@ pub struct Destination {
 pub struct Departure {
     /// The address to send from, and the interface of a link-local one.
     pub route: Route,
-    /// The address and port to guard, port 0 for any.
-    pub local: SocketAddr,
     /// The SYN to send.
     pub syn: Syn,
 }
@@ -143,28 +150,28 @@ impl Departure {
     pub fn largest_segment(&self) -> u32 {
         // The length field of an IPv4 packet says no more.
         let mtu = self.route.mtu.min(u32::from(u16::MAX));
-        mtu.saturating_sub(IpVersion::of(self.local.ip()).headers())
+        mtu.saturating_sub(IpVersion::of(self.route.source).headers())
     }
 }
 
-/// Turns arguments into a plan. Resolves names and asks the kernel for routes; sends nothing.
+/// Turns arguments into a plan, and the targets. Asks the kernel for the route where there is only
+/// one; sends nothing.
 ///
 /// # Errors
 /// A [`Problem`] that concerns the whole run. What concerns one target stays with it.
-pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
+pub fn plan(args: &ProbeArgs) -> Result<(Plan, Feed), Problem> {
     let syn = &args.syn;
     check_options(syn)?;
     let request = request(&args.course)?;
-    let mut targets = Vec::new();
-    for input in &args.targets {
-        targets.extend(target::parse(input, args.ports.as_deref())?);
-    }
-    let mut destinations = Vec::new();
-    for target in targets {
-        destinations.extend(destinations_of(target, &args.names, syn)?);
-    }
-    Ok(Plan {
-        destinations,
+    let mut feed = Feed::open(args)?;
+    let only = if feed.is_several() {
+        None
+    } else {
+        only_target(&mut feed, syn)?
+    };
+    let plan = Plan {
+        only,
+        syn: syn.clone(),
         isn: syn.isn,
         source_port: syn.source_port,
         interface: syn.interface.clone(),
@@ -174,12 +181,29 @@ pub fn plan(args: &ProbeArgs) -> Result<Plan, Problem> {
         course: course(&args.course),
         request,
         schedule: schedule(&args.course),
+        rate: args.scale.rate,
+        parallel: args.scale.parallel as usize,
         count: args.course.count,
         interval: args.course.interval,
         deadline: args.course.deadline,
         expect: args.verdict.expect.clone(),
         output: args.output.clone(),
-    })
+    };
+    Ok((plan, feed))
+}
+
+fn only_target(feed: &mut Feed, syn: &SynArgs) -> Result<Option<Destination>, Problem> {
+    match feed.poll() {
+        Next::Target(target) => {
+            let way = Departures::new(syn).way(&target);
+            match way {
+                Ok(_) | Err(Problem::Target { .. }) => Ok(Some(Destination { target, way })),
+                Err(problem) => Err(problem),
+            }
+        }
+        Next::Bad(problem) => Err(problem),
+        Next::Wait | Next::End => Ok(None),
+    }
 }
 
 /// What happens after the SYN-ACK.
@@ -204,84 +228,73 @@ fn check_options(syn: &SynArgs) -> Result<(), Problem> {
     Syn::new(syn, IpVersion::V4, 1500, 0).map(drop)
 }
 
-fn destinations_of(
-    target: Target,
-    names: &NameArgs,
-    syn: &SynArgs,
-) -> Result<Vec<Destination>, Problem> {
-    let family = match (names.ipv4, names.ipv6) {
-        (true, _) => Family::V4,
-        (_, true) => Family::V6,
-        _ => Family::Any,
-    };
-    let mut addresses = match target::resolve(&target, family) {
-        Ok(addresses) => addresses,
-        Err(problem @ Problem::Target { .. }) => {
-            return Ok(vec![Destination {
-                target,
-                remote: None,
-                way: Err(problem),
-            }]);
+/// Finds the way to one target after the other.
+#[derive(Debug)]
+pub struct Departures<'a> {
+    args: &'a SynArgs,
+    routes: Routes,
+    /// The clock that our timestamps begin with.
+    clock: u32,
+    /// The SYN for routes of each kind.
+    syns: HashMap<(IpVersion, u32), Syn>,
+}
+
+impl<'a> Departures<'a> {
+    /// For SYNs as the user wants them.
+    pub fn new(args: &'a SynArgs) -> Departures<'a> {
+        Departures {
+            args,
+            routes: Routes::new(args.source, args.interface.as_deref()),
+            clock: crate::random::u32(),
+            syns: HashMap::new(),
         }
-        Err(problem) => return Err(problem),
-    };
-    if !names.all_addresses {
-        addresses.truncate(1);
     }
-    addresses
-        .into_iter()
-        .map(|remote| destination(target.clone(), remote, syn))
-        .collect()
-}
 
-fn destination(target: Target, remote: SocketAddr, syn: &SynArgs) -> Result<Destination, Problem> {
-    let way = match route(remote, syn.source, syn.interface.as_deref()) {
-        Ok(found) => departure(remote, found, syn).map(Ok)?,
-        Err(error) => Err(route_problem(error)?),
-    };
-    Ok(Destination {
-        target,
-        remote: Some(remote),
-        way,
-    })
-}
-
-fn departure(remote: SocketAddr, found: Route, syn: &SynArgs) -> Result<Departure, Problem> {
-    if found.source == remote.ip() && syn.source_port == Some(remote.port()) {
-        return Err(Problem::usage(format!(
-            "{remote} is where we would send from: choose another --source-port"
-        )));
+    /// The way to `target`.
+    ///
+    /// # Errors
+    /// Why there is none. A [`Problem::Host`] concerns every target.
+    pub fn way(&mut self, target: &Target) -> Result<Departure, Problem> {
+        let remote = target.remote.clone()?;
+        let found = self.routes.to(remote).map_err(route_problem)?;
+        if found.source == remote.ip() && self.args.source_port == Some(remote.port()) {
+            return Err(Problem::usage(format!(
+                "{remote} is where we would send from: choose another --source-port"
+            )));
+        }
+        let version = IpVersion::of(remote.ip());
+        let syn = match self.syns.entry((version, found.mtu)) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let syn = Syn::new(self.args, version, found.mtu, self.clock)?;
+                new.insert(syn).clone()
+            }
+        };
+        Ok(Departure { route: found, syn })
     }
-    let clock = crate::random::u32();
-    Ok(Departure {
-        route: found,
-        local: found.local(syn.source_port.unwrap_or(0)),
-        syn: Syn::new(syn, IpVersion::of(remote.ip()), found.mtu, clock)?,
-    })
 }
 
-/// What concerns only this target is returned, what concerns the whole run is the error.
-fn route_problem(error: RouteError) -> Result<Problem, Problem> {
+fn route_problem(error: RouteError) -> Problem {
     let text = error.to_string();
     match error {
-        RouteError::NoRoute { .. } => Ok(Problem::target("no-route", text)),
-        RouteError::SourceNotOurs(_) | RouteError::SourceElsewhere { .. } => Err(Problem::host(
+        RouteError::NoRoute { .. } => Problem::target("no-route", text),
+        RouteError::SourceNotOurs(_) | RouteError::SourceElsewhere { .. } => Problem::host(
             "source-not-ours",
             format!("--source: {text}: choose one that `ip address` shows"),
-        )),
-        RouteError::UnknownInterface(_) => Err(Problem::host(
+        ),
+        RouteError::UnknownInterface(_) => Problem::host(
             "no-interface",
             format!("--interface: {text}: `ip link` shows those there are"),
-        )),
-        RouteError::FamilyMismatch { .. } => Err(Problem::usage(format!("--source: {text}"))),
-        RouteError::ScopeNeeded(ip) => Err(Problem::usage(format!(
-            "{text}: write [{ip}%eth0], or add --interface"
-        ))),
-        RouteError::TwoInterfaces { .. } => Err(Problem::usage(format!(
+        ),
+        RouteError::FamilyMismatch { .. } => Problem::usage(format!("--source: {text}")),
+        RouteError::ScopeNeeded(ip) => {
+            Problem::usage(format!("{text}: write [{ip}%eth0], or add --interface"))
+        }
+        RouteError::TwoInterfaces { .. } => Problem::usage(format!(
             "--interface: {text}: name the same interface, or only one"
-        ))),
-        RouteError::Broadcast(ip) => Err(Problem::usage(format!("{ip}: {}", target::NO_GROUPS))),
-        RouteError::Other(_) => Err(Problem::host("no-route", text)),
+        )),
+        RouteError::Broadcast(ip) => Problem::usage(format!("{ip}: {NO_GROUPS}")),
+        RouteError::Other(_) => Problem::host("no-route", text),
     }
 }
 

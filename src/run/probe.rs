@@ -5,24 +5,25 @@ use crate::exchange::{AnomalyKind, Exchange, Flow};
 use crate::link::SendError;
 use crate::net::guard::Way;
 use crate::net::route::interface_name;
-use crate::plan::{Departure, Destination, Host, Plan, Problem};
+use crate::plan::{Departure, Plan, Problem};
 use crate::random;
 use crate::report::{Failure, LocalInfo, Mark, Record, TargetInfo};
 use crate::session::Handshake;
+use crate::targets::Target;
 use crate::tcp::Config;
 use crate::wire::{IpFields, SeqNumber};
 
-/// What came of the probe `seq` of `destination`, its port guarded in this `way`.
+/// What came of the probe `seq` of `target`, its port guarded in this `way`.
 pub(super) fn record(
     plan: &Plan,
-    destination: &Destination,
+    target: &Target,
     seq: u64,
     (finished, way): (Finished, Way),
 ) -> Record {
     Record {
         seq,
         started: finished.started,
-        target: target_info(destination),
+        target: target_info(target),
         local: LocalInfo {
             addr: Some(finished.flow.local),
             interface: finished.interface.map(interface_name),
@@ -33,7 +34,7 @@ pub(super) fn record(
         kernel_rst: finished.kernel_rst,
         capture_drops: finished.capture_drops,
         stopped: finished.stopped.is_some(),
-        failure: refusal(&finished, destination),
+        failure: refusal(&finished, target),
         exchange: finished.exchange,
     }
 }
@@ -84,8 +85,8 @@ pub(super) fn marks(seq: u64, finished: &Finished) -> Vec<Mark> {
 }
 
 /// Why there is no verdict, if there is none.
-fn refusal(finished: &Finished, destination: &Destination) -> Option<Failure> {
-    let input = &destination.target.input;
+fn refusal(finished: &Finished, target: &Target) -> Option<Failure> {
+    let input = target.input();
     match &finished.refused {
         Some(error @ SendError::Firewall) => {
             return Some(failure(
@@ -128,24 +129,21 @@ pub(super) fn failure(reason: &'static str, text: &str) -> Failure {
     }
 }
 
-pub(super) fn target_info(destination: &Destination) -> TargetInfo {
+pub(super) fn target_info(target: &Target) -> TargetInfo {
     TargetInfo {
-        input: destination.target.input.clone(),
-        name: match &destination.target.host {
-            Host::Name(name) => Some(name.clone()),
-            Host::Address(..) => None,
-        },
-        addr: destination.remote.map(|remote| remote.ip()),
-        port: destination.target.port,
+        input: target.input(),
+        name: target.name.as_deref().map(str::to_string),
+        addr: target.remote.as_ref().ok().map(|remote| remote.ip()),
+        port: target.port,
     }
 }
 
 /// The record of a target of which nothing was sent.
-pub(super) fn blank(plan: &Plan, destination: &Destination, seq: u64, failure: Failure) -> Record {
+pub(super) fn blank(plan: &Plan, target: &Target, seq: u64, failure: Failure) -> Record {
     Record {
         seq,
         started: crate::net::wall(),
-        target: target_info(destination),
+        target: target_info(target),
         local: LocalInfo::default(),
         requested: plan.course.end,
         time_wait: plan.course.time_wait,

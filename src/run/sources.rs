@@ -2,40 +2,47 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use nix::libc;
 
 use crate::clock::Time;
 use crate::exchange::{End, Exchange, Flow};
 use crate::link::Link;
 use crate::net::Live;
 use crate::net::filter::MAX_PORTS;
-use crate::net::guard::{Guard, Way};
-use crate::plan::{Plan, Problem, guard_problem};
+use crate::net::guard::{Guard, GuardError, Way};
+use crate::net::route::Route;
+use crate::plan::{Destination, Plan, Problem, guard_problem};
 use crate::tcp::{State, TWO_MSL};
 
 /// How many ports are guarded while there is privilege: later ones have no filter guard.
 const AT_ONCE: u64 = 16;
+
+/// Where one port serves all our addresses.
+const EVERYWHERE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+];
 
 /// How many ports to try for one that is new to a peer.
 const TRIES: usize = 16;
 
 /// A guarded source port.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Source {
+struct Source {
+    /// The address that the guard was asked for.
     wanted: SocketAddr,
-    /// The address and port to send from.
-    pub(super) address: SocketAddr,
-    /// How it is guarded.
-    pub(super) way: Way,
+    /// What it got.
+    bound: SocketAddr,
+    way: Way,
+    /// How many connections leave from it now.
+    users: usize,
 }
 
 impl Source {
-    fn new(wanted: SocketAddr, guard: &Guard) -> Source {
-        Source {
-            wanted,
-            address: guard.local(),
-            way: guard.way(),
-        }
+    fn port(&self) -> u16 {
+        self.bound.port()
     }
 }
 
@@ -51,13 +58,13 @@ struct Past {
 pub(super) struct Sources<'a> {
     plan: &'a Plan,
     open: VecDeque<Source>,
-    /// At most one for each port towards each target.
+    /// At most one for each port towards each target, where targets are probed again.
     past: HashMap<Flow, Past>,
 }
 
 impl<'a> Sources<'a> {
-    /// Guards a port for each address that the plan sends from, and several when several probes
-    /// are to leave from it.
+    /// Guards a port of the address that the only target is probed from, or of every address of
+    /// ours; several ports when several probes are to leave from it.
     pub(super) fn open(plan: &'a Plan) -> Result<(Sources<'a>, Vec<Guard>), Problem> {
         let mut sources = Sources {
             plan,
@@ -65,62 +72,97 @@ impl<'a> Sources<'a> {
             past: HashMap::new(),
         };
         let mut guards = Vec::new();
-        let departures = plan
-            .destinations
-            .iter()
-            .filter_map(|to| to.way.as_ref().ok());
-        for wanted in departures.map(|departure| departure.local) {
-            if sources.open.iter().any(|source| source.wanted == wanted) {
-                continue;
-            }
-            let ports = if wanted.port() == 0 {
-                plan.rounds().min(AT_ONCE)
-            } else {
-                1
-            };
+        let ports = match plan.source_port {
+            None => plan.rounds().min(AT_ONCE),
+            Some(_) => 1,
+        };
+        let taboo = plan.only.as_ref().and_then(own_port);
+        for wanted in sources.all_wanted() {
             for _ in 0..ports {
-                let guard = sources.guard(wanted)?;
-                sources.open.push_back(Source::new(wanted, &guard));
+                let guard = match guard(plan, wanted, taboo) {
+                    Err(GuardError::Other(error)) if lacks_ipv6(wanted, &error) => break,
+                    opened => opened.map_err(|error| guard_problem(error, plan.source_port))?,
+                };
+                sources.add(wanted, &guard);
                 guards.push(guard);
             }
         }
         Ok((sources, guards))
     }
 
-    /// A port to probe `remote` from: the chosen one, else one from which it was not probed yet.
+    fn all_wanted(&self) -> Vec<SocketAddr> {
+        let port = self.plan.source_port.unwrap_or(0);
+        match &self.plan.only {
+            Some(only) => {
+                let way = only.way.as_ref().ok();
+                way.map(|it| it.route.local(port)).into_iter().collect()
+            }
+            None => EVERYWHERE.map(|ip| SocketAddr::new(ip, port)).to_vec(),
+        }
+    }
+
+    /// What the guard for a route is asked for.
+    fn wanted(&self, route: &Route) -> SocketAddr {
+        let port = self.plan.source_port.unwrap_or(0);
+        if self.plan.is_several() {
+            let [v4, v6] = EVERYWHERE;
+            let ip = if route.source.is_ipv4() { v4 } else { v6 };
+            SocketAddr::new(ip, port)
+        } else {
+            route.local(port)
+        }
+    }
+
+    /// An address and port to probe `remote` from, and how it is guarded: the chosen port, else one
+    /// from which it was not probed yet. [`Sources::used`] gives it back.
     ///
     /// # Errors
     /// The capture failed. The inner one: there is no such port.
     pub(super) fn take(
         &mut self,
         link: &mut Live,
-        wanted: SocketAddr,
+        route: &Route,
         remote: SocketAddr,
-    ) -> io::Result<Result<Source, Problem>> {
+    ) -> io::Result<Result<(SocketAddr, Way), Problem>> {
+        if route.source == remote.ip() && self.open.iter().any(|it| it.port() == remote.port()) {
+            let text = format!("{remote} is a port that probes leave from: probe it on its own");
+            return Ok(Err(Problem::target("own-port", text)));
+        }
         let now = link.now();
-        let mut open = self.open.iter().filter(|source| source.wanted == wanted);
-        let fits = |source: &&Source| {
-            wanted.port() != 0 || self.past(source.address, remote, now).is_none()
+        let wanted = self.wanted(route);
+        let fits = |source: &Source| {
+            let is_new = || self.past(route.local(source.port()), remote, now).is_none();
+            source.wanted == wanted && (wanted.port() != 0 || is_new())
         };
-        if let Some(source) = open.find(fits) {
-            return Ok(Ok(*source));
-        }
-        match self.fresh(wanted, remote, now) {
-            Ok(guard) => self.keep(link, wanted, guard).map(Ok),
-            Err(problem) => Ok(self.again(wanted, remote, now).ok_or_else(|| {
-                let text = format!("{remote}: no new source port: {problem}");
-                Problem::target("no-source-port", text)
-            })),
-        }
+        let index = match self.open.iter().position(fits) {
+            Some(index) => index,
+            None => match self.fresh(wanted, route, remote, now) {
+                Ok(guard) => self.keep(link, wanted, guard)?,
+                Err(problem) => match self.again(wanted, route, remote, now) {
+                    Some(index) => index,
+                    None => {
+                        let text = format!("{remote}: no new source port: {problem}");
+                        return Ok(Err(Problem::target("no-source-port", text)));
+                    }
+                },
+            },
+        };
+        let source = &mut self.open[index];
+        source.users += 1;
+        Ok(Ok((route.local(source.port()), source.way)))
     }
 
     /// The connection is over.
-    pub(super) fn used(&mut self, link: &Live, flow: Flow, exchange: &Exchange) {
-        let past = Past {
-            ended: link.now(),
-            held: may_be_held(exchange),
-        };
-        self.past.insert(flow, past);
+    pub(super) fn used(&mut self, now: Time, flow: Flow, exchange: &Exchange) {
+        let (port, is_ipv4) = (flow.local.port(), flow.local.is_ipv4());
+        let is_its = |it: &&mut Source| it.port() == port && it.bound.is_ipv4() == is_ipv4;
+        if let Some(source) = self.open.iter_mut().find(is_its) {
+            source.users -= 1;
+        }
+        if self.plan.count.is_some() {
+            let held = may_be_held(exchange);
+            self.past.insert(flow, Past { ended: now, held });
+        }
     }
 
     fn past(&self, local: SocketAddr, remote: SocketAddr, now: Time) -> Option<Past> {
@@ -128,25 +170,44 @@ impl<'a> Sources<'a> {
         past.copied().filter(|past| now - past.ended < TWO_MSL)
     }
 
-    fn keep(&mut self, link: &mut Live, wanted: SocketAddr, guard: Guard) -> io::Result<Source> {
+    fn add(&mut self, wanted: SocketAddr, guard: &Guard) {
+        self.open.push_back(Source {
+            wanted,
+            bound: guard.local(),
+            way: guard.way(),
+            users: 0,
+        });
+    }
+
+    /// Keeps one more port, in the place of the oldest that nobody uses where there are many.
+    fn keep(&mut self, link: &mut Live, wanted: SocketAddr, guard: Guard) -> io::Result<usize> {
+        let idle = self.open.iter().position(|source| source.users == 0);
         if self.open.len() >= MAX_PORTS
-            && let Some(oldest) = self.open.pop_front()
+            && let Some(oldest) = idle.and_then(|index| self.open.remove(index))
         {
-            link.release(oldest.address);
+            link.release(oldest.bound);
         }
-        let source = Source::new(wanted, &guard);
-        self.open.push_back(source);
+        self.add(wanted, &guard);
         link.keep(guard)?;
-        Ok(source)
+        Ok(self.open.len() - 1)
     }
 
     /// A port that `remote` has not seen lately; at least none that it may still hold.
-    fn fresh(&self, wanted: SocketAddr, remote: SocketAddr, now: Time) -> Result<Guard, Problem> {
+    fn fresh(
+        &self,
+        wanted: SocketAddr,
+        route: &Route,
+        remote: SocketAddr,
+        now: Time,
+    ) -> Result<Guard, Problem> {
         // Held until one is found, so that none is given twice.
         let mut seen = Vec::new();
-        for _ in 0..TRIES {
-            let guard = self.guard(wanted)?;
-            match self.past(guard.local(), remote, now) {
+        let taboo = (route.source == remote.ip()).then_some(remote.port());
+        while seen.len() < TRIES {
+            let guard = guard(self.plan, wanted, taboo)
+                .map_err(|error| guard_problem(error, self.plan.source_port))?;
+            let local = route.local(guard.port());
+            match self.past(local, remote, now) {
                 None => return Ok(guard),
                 Some(past) => seen.push((past.held, guard)),
             }
@@ -162,37 +223,48 @@ impl<'a> Sources<'a> {
     }
 
     /// The port used longest ago whose connection is over for certain.
-    fn again(&self, wanted: SocketAddr, remote: SocketAddr, now: Time) -> Option<Source> {
-        let ours = self.open.iter().filter(|source| source.wanted == wanted);
-        let past =
-            ours.filter_map(|source| Some((source, self.past(source.address, remote, now)?)));
+    fn again(
+        &self,
+        wanted: SocketAddr,
+        route: &Route,
+        remote: SocketAddr,
+        now: Time,
+    ) -> Option<usize> {
+        let ours = self.open.iter().enumerate();
+        let past = ours
+            .filter(|(_, source)| source.wanted == wanted)
+            .filter_map(|(index, source)| {
+                Some((index, self.past(route.local(source.port()), remote, now)?))
+            });
         let over = past.filter(|(_, past)| !past.held);
         over.min_by_key(|(_, past)| past.ended)
-            .map(|(source, _)| *source)
+            .map(|(index, _)| index)
     }
+}
 
-    /// Any port but one that we are about to probe on this very address.
-    fn guard(&self, local: SocketAddr) -> Result<Guard, Problem> {
-        let plan = self.plan;
-        let probed = |guard: &Guard| {
-            let same =
-                |remote: SocketAddr| remote.ip() == local.ip() && remote.port() == guard.port();
-            plan.destinations
-                .iter()
-                .filter_map(|destination| destination.remote)
-                .any(same)
-        };
-        let mut refused = Vec::new();
-        loop {
-            let guard = Guard::open(local, plan.guard)
-                .map_err(|error| guard_problem(error, plan.source_port))?;
-            if !probed(&guard) {
-                return Ok(guard);
-            }
-            // Held until another is found, so that it is not given again.
-            refused.push(guard);
+/// The port of a target on the very address that we probe it from.
+fn own_port(destination: &Destination) -> Option<u16> {
+    let departure = destination.way.as_ref().ok()?;
+    let remote = destination.target.remote.as_ref().ok()?;
+    (departure.route.source == remote.ip()).then(|| remote.port())
+}
+
+/// Any port but the one that is `taboo`.
+fn guard(plan: &Plan, wanted: SocketAddr, taboo: Option<u16>) -> Result<Guard, GuardError> {
+    // Held until another is found, so that it is not given again.
+    let mut refused = Vec::new();
+    loop {
+        let guard = Guard::open(wanted, plan.guard)?;
+        if taboo != Some(guard.port()) {
+            return Ok(guard);
         }
+        refused.push(guard);
     }
+}
+
+/// A kernel without IPv6 reaches no such target.
+fn lacks_ipv6(wanted: SocketAddr, error: &io::Error) -> bool {
+    wanted.is_ipv6() && error.raw_os_error() == Some(libc::EAFNOSUPPORT)
 }
 
 /// Whether the peer may still be in TIME-WAIT, or half open: whatever the report does not exclude.

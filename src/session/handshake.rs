@@ -297,9 +297,10 @@ impl Handshake {
         self.connection.is_at_last_attempt()
     }
 
-    /// One attempt more than the schedule has, for who knows that segments are lost.
-    pub fn grant_attempt(&mut self) {
-        self.connection.grant_attempt();
+    /// One attempt more than the schedule has, which waits so long: for who knows that segments are
+    /// lost.
+    pub fn grant_attempt(&mut self, wait: Duration) {
+        self.connection.grant_attempt(wait);
     }
 
     /// The next segment to send.

@@ -60,12 +60,14 @@ pub struct Feed {
     bad: VecDeque<Problem>,
     is_names_turn: bool,
     total: u64,
+    /// How many were given.
+    given: u64,
 }
 
 impl Feed {
     /// Reads the arguments and the files that they name; of files of many targets, only whether
     /// they can be read. Starts no thread and resolves no name, but those of `--exclude`, and one
-    /// that is the only target with `--all-addresses`.
+    /// that is the only target.
     ///
     /// # Errors
     /// The first mistake: nothing is probed then.
@@ -109,6 +111,7 @@ impl Feed {
             bad: VecDeque::new(),
             is_names_turn: false,
             total: 0,
+            given: 0,
             rules,
             bell,
         };
@@ -119,8 +122,7 @@ impl Feed {
     /// Begins the first window, of which no stream is part.
     fn begin(&mut self, resolver: &Arc<Resolver>) -> Result<(), Problem> {
         self.read_files();
-        let only_name = self.all_addresses
-            && self.sources.is_empty()
+        let only_name = self.sources.is_empty()
             && self.draft.items.is_empty()
             && self.draft.names.len() == 1
             && self.draft.names[0].ports().count() == 1;
@@ -158,6 +160,7 @@ impl Feed {
                 return Next::Bad(problem);
             }
             if let Some(target) = self.take_turns() {
+                self.given += 1;
                 return Next::Target(target);
             }
             if self.refill() {
@@ -179,6 +182,11 @@ impl Feed {
     /// It can change while names are looked up.
     pub fn total(&self) -> Option<u64> {
         self.sources.is_empty().then_some(self.total)
+    }
+
+    /// How many of them have not been given yet; `None` while more are still to be read.
+    pub fn left(&self) -> Option<u64> {
+        self.total().map(|total| total.saturating_sub(self.given))
     }
 
     /// There may be more than one target, counting those of other shards.

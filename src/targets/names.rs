@@ -83,12 +83,14 @@ pub type Found = Result<Vec<SocketAddr>, Problem>;
 /// How names are looked up.
 pub type Resolver = dyn Fn(&str, Family) -> Found + Send + Sync;
 
-/// Looks names up in threads of its own, which start when the first is asked for: by then
-/// privileges were given up, and the threads have none.
+/// Looks names up in threads of its own, which start when the first answer is asked for: by then
+/// privileges were given up and signals blocked, and the threads have none of either.
 pub struct Names<T> {
     resolver: Arc<Resolver>,
     family: Family,
     ringer: Ringer,
+    /// Asked before there were threads.
+    waiting: Vec<(Arc<str>, T)>,
     pool: Option<Pool<T>>,
     pending: usize,
 }
@@ -105,6 +107,7 @@ impl<T: Send + 'static> Names<T> {
             resolver,
             family,
             ringer,
+            waiting: Vec::new(),
             pool: None,
             pending: 0,
         }
@@ -112,11 +115,7 @@ impl<T: Send + 'static> Names<T> {
 
     /// Asks for the addresses of `name`. The answer comes with `token`.
     pub fn ask(&mut self, name: Arc<str>, token: T) {
-        let pool = self
-            .pool
-            .get_or_insert_with(|| start(&self.resolver, self.family, &self.ringer));
-        let sent = pool.jobs.send((name, token));
-        sent.expect("the threads live as long as jobs can be sent");
+        self.waiting.push((name, token));
         self.pending += 1;
     }
 
@@ -125,7 +124,15 @@ impl<T: Send + 'static> Names<T> {
         if self.pending == 0 {
             return None;
         }
-        let answer = self.pool.as_ref()?.answers.try_recv().ok()?;
+        let (resolver, family, ringer) = (&self.resolver, self.family, &self.ringer);
+        let pool = self
+            .pool
+            .get_or_insert_with(|| start(resolver, family, ringer));
+        for job in self.waiting.drain(..) {
+            let sent = pool.jobs.send(job);
+            sent.expect("the threads live as long as jobs can be sent");
+        }
+        let answer = pool.answers.try_recv().ok()?;
         self.pending -= 1;
         Some(answer)
     }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Time;
 use crate::wire::{Flags, Options, Segment, SeqNumber};
@@ -262,9 +263,9 @@ impl Connection {
         self.timer.is_last()
     }
 
-    /// One attempt more than the schedule has.
-    pub fn grant_attempt(&mut self) {
-        self.timer.grant();
+    /// One attempt more than the schedule has, which waits so long.
+    pub fn grant_attempt(&mut self, wait: Duration) {
+        self.timer.grant(wait);
     }
 
     /// When [`Connection::on_timeout`] wants to be called.

@@ -42,6 +42,7 @@ pub(super) struct RetransmissionTimer {
     attempt: u32,
     /// Attempts beyond the schedule.
     granted: u32,
+    granted_wait: Duration,
     deadline: Option<Time>,
 }
 
@@ -59,6 +60,7 @@ impl RetransmissionTimer {
             schedule,
             attempt: 0,
             granted: 0,
+            granted_wait: Duration::ZERO,
             deadline: None,
         }
     }
@@ -80,10 +82,10 @@ impl RetransmissionTimer {
             && self.attempt == self.schedule.retries.saturating_add(self.granted)
     }
 
-    /// Allows one more attempt than the schedule does. It waits as long as the first: who wants it
-    /// knows of losses, not of a slower peer.
-    pub(super) fn grant(&mut self) {
+    /// Allows one more attempt than the schedule does, which waits so long.
+    pub(super) fn grant(&mut self, wait: Duration) {
         self.granted = self.granted.saturating_add(1);
+        self.granted_wait = wait;
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
@@ -103,7 +105,7 @@ impl RetransmissionTimer {
         self.attempt += 1;
         let wait = match self.attempt <= self.schedule.retries {
             true => self.schedule.wait(self.attempt),
-            false => self.schedule.first,
+            false => self.granted_wait,
         };
         self.deadline = Some(now + wait);
         Expiry::Retransmit
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_granted_attempt_waits_as_long_as_the_first() {
+    fn an_attempt_beyond_the_schedule_waits_as_long_as_whoever_grants_it_says() {
         let mut timer = RetransmissionTimer::new(Schedule {
             first: SECOND,
             retries: 1,
@@ -146,11 +148,11 @@ mod tests {
         assert!(!timer.is_last());
         timer.on_timeout(Time::default() + SECOND);
         assert!(timer.is_last());
-        timer.grant();
+        timer.grant(5 * SECOND);
         let third = Time::default() + 3 * SECOND;
         assert_eq!(timer.on_timeout(third), Expiry::Retransmit);
-        assert_eq!(timer.deadline(), Some(third + SECOND));
-        assert_eq!(timer.on_timeout(third + SECOND), Expiry::GiveUp);
+        assert_eq!(timer.deadline(), Some(third + 5 * SECOND));
+        assert_eq!(timer.on_timeout(third + 5 * SECOND), Expiry::GiveUp);
     }
 
     #[test]
