@@ -181,7 +181,7 @@ impl Link for Live {
 
     fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
         loop {
-            if let Some(frame) = self.tap.next() {
+            if let Some(frame) = self.tap.take() {
                 return Ok(Wake::Frame(frame));
             }
             if let Some(wake) = self.wait(until)? {

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
+use std::iter;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -65,7 +66,7 @@ impl Tap {
         getsockopt(&socket, PacketStatistics)?;
         Ok(Tap {
             socket: Some(socket),
-            buffers: vec![vec![0; BUFFER]; FEW],
+            buffers: iter::repeat_with(room_for_a_frame).take(FEW).collect(),
             batch: VecDeque::with_capacity(BATCH),
             interest,
             drops: Cell::new(0),
@@ -86,11 +87,11 @@ impl Tap {
     }
 
     /// The next frame of those taken from the kernel with [`Tap::fill`].
-    pub fn next(&mut self) -> Option<Frame> {
+    pub fn take(&mut self) -> Option<Frame> {
         self.batch.pop_front()
     }
 
-    /// Takes what the kernel has queued, up to a batch, for [`Tap::next`]. Never waits.
+    /// Takes what the kernel has queued, up to a batch, for [`Tap::take`]. Never waits.
     ///
     /// # Errors
     /// The capture itself failed.
@@ -113,7 +114,7 @@ impl Tap {
         }
         if self.batch.len() >= room && room < BATCH {
             let more = (2 * room).min(BATCH);
-            self.buffers.resize_with(more, || vec![0; BUFFER]);
+            self.buffers.resize_with(more, room_for_a_frame);
         }
         Ok(())
     }
@@ -142,6 +143,11 @@ impl Drop for Tap {
             park::park(socket.into());
         }
     }
+}
+
+/// Never a copy of another: the kernel gives memory only to what is touched of fresh zeros.
+fn room_for_a_frame() -> Vec<u8> {
+    vec![0; BUFFER]
 }
 
 /// The bytes of a frame, and what the kernel says about it.
