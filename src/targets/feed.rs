@@ -29,6 +29,12 @@ pub const WINDOW: u64 = 65_536;
 /// The next window is begun while no more names than this are still looked up.
 const NAMES_LEFT: usize = 64;
 
+/// How many lines are read with each target, so that the next window is there when this is over.
+const AHEAD: usize = 2;
+
+/// How many lines are read when there is no target until then.
+const SLICE: usize = 1024;
+
 /// A stream of targets: addresses and blocks in a pseudo-random order, names between them as they
 /// become known, no endpoint twice.
 ///
@@ -45,6 +51,8 @@ pub struct Feed {
     /// What is still to be read, streams last.
     sources: VecDeque<Source>,
     draft: Draft,
+    /// The writer of the first stream is.
+    is_quiet: bool,
     /// How many windows there were.
     windows: u64,
     space: Space,
@@ -99,6 +107,7 @@ impl Feed {
             excluded,
             sources,
             draft,
+            is_quiet: false,
             windows: 0,
             space: Space::default(),
             walk: Shard::WHOLE.walk(Order::new(0, 0), 0),
@@ -161,6 +170,7 @@ impl Feed {
             }
             if let Some(target) = self.take_turns() {
                 self.given += 1;
+                self.read(AHEAD);
                 return Next::Target(target);
             }
             if self.refill() {
@@ -181,7 +191,7 @@ impl Feed {
     /// How many targets there are in all, of this shard; `None` while more are still to be read.
     /// It can change while names are looked up.
     pub fn total(&self) -> Option<u64> {
-        self.sources.is_empty().then_some(self.total)
+        self.is_read().then_some(self.total)
     }
 
     /// How many of them have not been given yet; `None` while more are still to be read.
@@ -263,47 +273,61 @@ impl Feed {
         self.ready.push_back(ready);
     }
 
-    /// Begins the next window if there is one, and the last is over.
+    /// Begins the next window if there is one and the last is over. If it needs more lines than
+    /// are read at a time, the rest is read when asked again.
     fn refill(&mut self) -> bool {
-        if self.sources.is_empty() || self.names.pending() > NAMES_LEFT {
+        if self.is_read() || self.names.pending() > NAMES_LEFT {
             return false;
         }
-        self.read_files();
-        let is_complete = self.read_streams();
-        if is_complete {
+        let before = self.draft.lines;
+        self.read(SLICE);
+        if self.is_complete() {
             self.begin_window();
+            return true;
         }
-        is_complete || !self.bad.is_empty()
+        if self.draft.lines > before {
+            self.bell.ringer().ring();
+        }
+        !self.bad.is_empty()
+    }
+
+    /// The next window is full, or there is no more, or the writer of a stream is quiet. With
+    /// several shards a quiet writer changes nothing, for their windows must be the same.
+    fn is_complete(&self) -> bool {
+        self.draft.lines >= WINDOW
+            || self.sources.is_empty()
+            || (self.is_quiet && self.draft.lines > 0 && !self.shard.has_others())
     }
 
     /// Reads files until the window is full.
     fn read_files(&mut self) {
-        while self.draft.lines < WINDOW
-            && let Some(source) = self.sources.front_mut()
-            && !source.is_stream()
-        {
-            match source.next() {
-                Piece::Line(line) => self.take(line),
-                _ => drop(self.sources.pop_front()),
-            }
+        while self.draft.lines < WINDOW && self.sources.front().is_some_and(|it| !it.is_stream()) {
+            self.read(1);
         }
     }
 
-    /// Reads what is there of streams, and says whether the window is complete: it is full, or the
-    /// writer is quiet, or there is no more. With several shards a quiet writer changes nothing,
-    /// for their windows must be the same.
-    fn read_streams(&mut self) -> bool {
-        while self.draft.lines < WINDOW
-            && let Some(source) = self.sources.front_mut()
-        {
+    /// Reads so many lines of the next window, if they are there.
+    fn read(&mut self, lines: usize) {
+        for _ in 0..lines {
+            let Some(source) = self.sources.front_mut() else {
+                return;
+            };
+            if self.draft.lines >= WINDOW {
+                return;
+            }
             match source.next() {
-                Piece::Line(line) => self.take(line),
-                Piece::Pause => return self.draft.lines > 0 && !self.shard.has_others(),
-                Piece::Nothing => return false,
+                Piece::Line(line) => {
+                    self.is_quiet = false;
+                    self.take(line);
+                }
+                Piece::Pause => {
+                    self.is_quiet = true;
+                    return;
+                }
+                Piece::Nothing => return,
                 Piece::End => drop(self.sources.pop_front()),
             }
         }
-        true
     }
 
     fn take(&mut self, line: Line) {
@@ -357,7 +381,12 @@ impl Feed {
     }
 
     fn is_over(&self) -> bool {
-        self.sources.is_empty() && self.names.pending() == 0 && self.ready.is_empty()
+        self.is_read() && self.names.pending() == 0 && self.ready.is_empty()
+    }
+
+    /// There is no other window.
+    fn is_read(&self) -> bool {
+        self.sources.is_empty() && self.draft.lines == 0
     }
 }
 
