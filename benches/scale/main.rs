@@ -22,7 +22,7 @@ use std::env;
 
 use group::Group;
 use network::Field;
-use rivals::{MASSCAN, NMAP_CONNECT, NMAP_SYN, ZMAP};
+use rivals::{MASSCAN, NMAP_CONNECT, NMAP_FORCED, NMAP_SYN, ZMAP};
 use task::{Contender, Task};
 
 fn main() {
@@ -77,6 +77,7 @@ fn groups() -> Vec<Group> {
                 Contender::Rival(net(whole), &MASSCAN),
                 Contender::Rival(net(whole), &ZMAP),
                 Contender::Rival(net(whole), &NMAP_SYN),
+                Contender::Rival(net(whole), &NMAP_FORCED),
             ],
         },
         Group {
@@ -87,6 +88,7 @@ fn groups() -> Vec<Group> {
                 Contender::Ours(ports, &["--rate", "max", "--end", "syn-rst"]),
                 Contender::Rival(ports, &MASSCAN),
                 Contender::Rival(ports, &NMAP_SYN),
+                Contender::Rival(ports, &NMAP_FORCED),
             ],
         },
     ];

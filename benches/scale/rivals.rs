@@ -24,17 +24,22 @@ pub struct Rival {
 pub static NMAP_SYN: Rival = Rival {
     name: "nmap -sS",
     program: "nmap",
-    arguments: "--privileged -sS -n -Pn -T5 --min-rate 100000 --min-hostgroup 4096 \
-                -p PORTS -oX -",
+    arguments: "--privileged -sS -n -Pn -T5 --min-hostgroup 4096 -p PORTS -oX -",
     read: nmap,
     tells_all: true,
     is_slow: true,
 };
 
+/// Without congestion control of its own.
+pub static NMAP_FORCED: Rival = Rival {
+    name: "nmap -sS --min-rate 100000",
+    arguments: "--privileged -sS -n -Pn -T5 --min-rate 100000 --min-hostgroup 4096 -p PORTS -oX -",
+    ..NMAP_SYN
+};
+
 pub static NMAP_CONNECT: Rival = Rival {
     name: "nmap -sT",
-    arguments: "--privileged -sT -n -Pn -T5 --min-rate 100000 --min-hostgroup 4096 \
-                -p PORTS -oX -",
+    arguments: "--privileged -sT -n -Pn -T5 --min-hostgroup 4096 -p PORTS -oX -",
     ..NMAP_SYN
 };
 
