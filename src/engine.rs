@@ -199,9 +199,8 @@ impl<L: Link> Engine<L> {
         self.pace.as_ref()
     }
 
-    /// When the next connection may begin; `None`: not before one is over.
-    pub fn room_at(&self) -> Option<Time> {
-        let now = self.link.now();
+    /// When the next connection may begin, `now` or later; `None`: not before one is over.
+    pub fn room_at(&self, now: Time) -> Option<Time> {
         let Some(pace) = &self.pace else {
             return Some(now);
         };
@@ -413,11 +412,16 @@ impl<L: Link> Engine<L> {
         }
     }
 
+    /// Frames are waiting all the time.
+    fn is_far_behind(&self, now: Time) -> bool {
+        self.behind_since
+            .is_some_and(|since| now - since >= PATIENCE)
+    }
+
     /// Fires the timers that are due, once the frames that came before have been taken.
     fn expire(&mut self, drained: bool) {
         let now = self.link.now();
-        let behind = self.behind_since.map(|since| now - since);
-        if !drained && behind.is_none_or(|behind| behind < PATIENCE) {
+        if !drained && !self.is_far_behind(now) {
             return;
         }
         if self.deadline.is_some_and(|deadline| now >= deadline) {
@@ -498,12 +502,16 @@ impl<L: Link> Engine<L> {
             return;
         }
         let moment = self.moment();
-        // Where others are under way the tap may never be found empty.
-        let drained = drained || self.table.len() > 1;
+        let caught_up = drained || self.is_far_behind(moment.now);
+        // To a lone connection belongs all that has come by now; where others are under way the tap
+        // may never be found empty.
+        if self.table.len() == 1 && !caught_up {
+            return;
+        }
         let (table, finished) = (&mut self.table, &mut self.finished);
         let interrupted = self.interrupted;
         self.closing.retain(|&id| {
-            let is_over = |it: &Connection| it.is_finished(moment.now, drained);
+            let is_over = |it: &Connection| it.is_finished(moment.now, caught_up);
             if !table.get(id).is_none_or(is_over) {
                 return true;
             }

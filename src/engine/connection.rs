@@ -200,10 +200,11 @@ impl Connection {
         frame: Frame,
         packet: Packet,
     ) -> Option<Caught> {
-        if self.over.is_some_and(|until| now >= until) {
+        let subject = self.probe.flow.subject(&frame, packet)?;
+        // A peer that never stops sending keeps nobody waiting.
+        if subject.sender() == End::Peer && self.over.is_some_and(|until| now >= until) {
             return None;
         }
-        let subject = self.probe.flow.subject(&frame, packet)?;
         let at = frame.stamp.unwrap_or_else(|| {
             self.stamped = false;
             wall
@@ -304,12 +305,11 @@ impl Connection {
         })
     }
 
-    /// It is over, and all of it has left, was captured and told. A lone connection waits until the
-    /// tap is `drained`, too: what has come by then belongs to it.
-    pub(super) fn is_finished(&self, now: Time, drained: bool) -> bool {
+    /// It is over, and all of it has left and was told. `caught_up`: what the tap had was taken.
+    pub(super) fn is_finished(&self, now: Time, caught_up: bool) -> bool {
         let Some(until) = self.over else { return false };
-        let captured = now >= until || (drained && !self.ledger.awaits_capture());
-        captured && self.unsent == 0 && self.untold == 0
+        let has_come = !self.ledger.awaits_capture() || (caught_up && now >= until);
+        has_come && self.unsent == 0 && self.untold == 0
     }
 
     /// How long it waits for frames of its own, where it does.

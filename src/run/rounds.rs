@@ -164,7 +164,7 @@ impl<'a> Rounds<'a> {
                 return Ok(Next::Never);
             }
             let now = self.now();
-            match self.room_at() {
+            match self.room_at(now) {
                 Some(at) if at <= now => {}
                 Some(at) => return Ok(Next::At(at)),
                 None => return Ok(Next::Later),
@@ -216,9 +216,9 @@ impl<'a> Rounds<'a> {
         Ok(None)
     }
 
-    fn room_at(&self) -> Option<Time> {
+    fn room_at(&self, now: Time) -> Option<Time> {
         let network = self.network.as_ref();
-        network.map_or(Some(self.begun), |network| network.engine.room_at())
+        network.map_or(Some(now), |network| network.engine.room_at(now))
     }
 
     /// A target that was not probed before.
