@@ -565,7 +565,7 @@ impl Observer {
         if states.is_empty() {
             states.reserve(USUAL_CLAIMS);
         }
-        for claim in claims {
+        for claim in claims.iter() {
             let change = |t_ns, segment| StateChange {
                 t_ns,
                 end: claim.end,
