@@ -79,19 +79,71 @@ impl Sighting {
     }
 
     /// What is told of it, now that it is known from which end of its connection it is.
-    pub(super) fn frame(self, end: End) -> Frame {
-        let mut frame = self.frame;
-        frame.from = end;
-        match &mut frame.subject {
+    pub(super) fn frame(mut self, end: End) -> Frame {
+        self.frame.from = end;
+        match &mut self.frame.subject {
             Some(Subject::Segment { from, .. }) => *from = end,
             // Errors about the segments of a server tell nothing of its port.
-            Some(Subject::Icmp { .. }) if end == End::Peer => frame.subject = None,
+            Some(Subject::Icmp { .. }) if end == End::Peer => self.frame.subject = None,
             _ => {}
         }
         if let Some(ours) = self.ours {
-            frame.notes = ours.notes;
+            self.frame.notes = ours.notes;
         }
-        frame
+        self.frame
+    }
+
+    /// Takes down what the packet says, and of which ends; `None` if it says nothing of TCP.
+    fn read(&mut self, ip: IpHeader, payload: Payload, missing: usize) -> Option<()> {
+        let (src, dst) = (ip.src(), ip.dst());
+        let frame = &mut self.frame;
+        match payload {
+            Payload::Tcp(segment) => {
+                self.src.set_port(segment.src_port);
+                self.dst.set_port(segment.dst_port);
+                frame.head = Some(Head::from(&segment));
+                // Of a segment that the capture does not hold all of, it says nothing.
+                let checksum = match missing > 0 {
+                    true => Checksum::Pending,
+                    false => Checksum::of(&segment, src, dst),
+                };
+                frame.subject = Some(Subject::Segment {
+                    from: End::Local,
+                    ip,
+                    segment,
+                    checksum,
+                    missing: u32::try_from(missing).unwrap_or(u32::MAX),
+                });
+            }
+            Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
+                let error = error.to_string();
+                self.read_cut(&bytes, Subject::Malformed { error });
+            }
+            Payload::Fragment(bytes) if ip.protocol() == PROTOCOL_TCP && is_first(&ip) => {
+                self.read_cut(&bytes, Subject::Fragment);
+            }
+            Payload::Icmp(message) => {
+                let quote = message.quote()?;
+                self.src = SocketAddr::new(quote.src, quote.src_port);
+                self.dst = SocketAddr::new(quote.dst, quote.dst_port);
+                frame.head = Head::read(&quote.transport);
+                // As far as can be told.
+                let is_intact = missing > 0 || message.checksum_ok(src, dst);
+                frame.subject = is_intact.then_some(Subject::Icmp { ip, message, quote });
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Takes down the ports and the rest of a TCP header, as far as they are there.
+    fn read_cut(&mut self, header: &[u8], subject: Subject) {
+        if let Some([a, b, c, d]) = header.first_chunk() {
+            self.src.set_port(u16::from_be_bytes([*a, *b]));
+            self.dst.set_port(u16::from_be_bytes([*c, *d]));
+        }
+        self.frame.head = Head::read(header);
+        self.frame.subject = Some(subject);
     }
 }
 
@@ -193,91 +245,29 @@ pub(super) fn sight(
     }
     let missing = ip.missing(inner.packet.len(), inner.beyond);
     let payload = Payload::parse_truncated(&ip, payload, missing);
-    let is_quote = matches!(payload, Payload::Icmp(_));
-    let ([src, dst], head, subject) = read(ip, payload, missing)?;
-    Some(Sighting {
-        src,
-        dst,
+    let mut sighting = Sighting {
+        src: SocketAddr::new(ip.src(), 0),
+        dst: SocketAddr::new(ip.dst(), 0),
         ours: Ours::of(captured),
         frame: Frame {
             number: captured.number,
             at,
             is_stamped: captured.stamp.is_some(),
             bytes: captured.original_len.into(),
-            is_copy: is_copy(whole),
-            is_quote,
+            is_copy: false,
+            is_quote: matches!(payload, Payload::Icmp(_)),
             // Not known yet.
             from: End::Local,
-            head,
-            subject,
+            head: None,
+            subject: None,
             notes: Vec::new(),
         },
-    })
-}
-
-/// The ends that a packet is about, and what it says.
-type Reading = ([SocketAddr; 2], Option<Head>, Option<Subject>);
-
-fn read(ip: IpHeader, payload: Payload, missing: usize) -> Option<Reading> {
-    let (src, dst) = (ip.src(), ip.dst());
-    let unread = |bytes: &[u8], subject| {
-        let nameless = [src, dst].map(|it| SocketAddr::new(it, 0));
-        let ports = ports(src, dst, bytes).unwrap_or(nameless);
-        Some((ports, Head::read(bytes), Some(subject)))
     };
-    match payload {
-        Payload::Tcp(segment) => {
-            let ports = [
-                SocketAddr::new(src, segment.src_port),
-                SocketAddr::new(dst, segment.dst_port),
-            ];
-            let head = Some(Head::from(&segment));
-            // Of a segment that the capture does not hold all of, it says nothing.
-            let checksum = match missing > 0 {
-                true => Checksum::Pending,
-                false => Checksum::of(&segment, src, dst),
-            };
-            let subject = Subject::Segment {
-                from: End::Local,
-                ip,
-                segment,
-                checksum,
-                missing: u32::try_from(missing).unwrap_or(u32::MAX),
-            };
-            Some((ports, head, Some(subject)))
-        }
-        Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
-            let error = error.to_string();
-            unread(&bytes, Subject::Malformed { error })
-        }
-        Payload::Fragment(bytes) if ip.protocol() == PROTOCOL_TCP && is_first(&ip) => {
-            unread(&bytes, Subject::Fragment)
-        }
-        Payload::Icmp(message) => {
-            let quote = message.quote()?;
-            let ports = [
-                SocketAddr::new(quote.src, quote.src_port),
-                SocketAddr::new(quote.dst, quote.dst_port),
-            ];
-            let head = Head::read(&quote.transport);
-            // As far as can be told.
-            let is_intact = missing > 0 || message.checksum_ok(src, dst);
-            let subject = is_intact.then_some(Subject::Icmp { ip, message, quote });
-            Some((ports, head, subject))
-        }
-        _ => None,
-    }
+    sighting.read(ip, payload, missing)?;
+    sighting.frame.is_copy = is_copy(whole);
+    Some(sighting)
 }
 
 fn is_first(ip: &IpHeader) -> bool {
     ip.fragment().is_some_and(|fragment| fragment.offset == 0)
-}
-
-/// The ends that a TCP header names, as far as it is there.
-fn ports(src: IpAddr, dst: IpAddr, header: &[u8]) -> Option<[SocketAddr; 2]> {
-    let [a, b, c, d] = *header.first_chunk()?;
-    Some([
-        SocketAddr::new(src, u16::from_be_bytes([a, b])),
-        SocketAddr::new(dst, u16::from_be_bytes([c, d])),
-    ])
 }

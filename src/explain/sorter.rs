@@ -137,15 +137,15 @@ impl Sieve<'_> {
                 && !captured.is_ours
                 && self.copies.is_copy(self.last, interface, direction, packet)
         };
-        let sighting = match network(link, captured.bytes) {
-            Ok(packet) => sight(captured, packet, self.last, is_copy),
+        let packet = match network(link, captured.bytes) {
+            Ok(packet) => packet,
             Err(NoPacket::UnknownLink(link)) => {
                 self.unknown.get_or_insert((0, link)).0 += 1;
-                None
+                return;
             }
-            Err(NoPacket::NotIp) => None,
+            Err(NoPacket::NotIp) => return,
         };
-        let Some(sighting) = sighting else {
+        let Some(sighting) = sight(captured, packet, self.last, is_copy) else {
             return;
         };
         let forget = |place, stream: &Stream| {
