@@ -47,6 +47,11 @@ impl<'a> Teller<'a> {
                     watched.take(frame);
                 }
             }
+            Step::Notes(place, notes) => {
+                if let Some(watched) = self.at(*place) {
+                    watched.note(mem::take(notes));
+                }
+            }
             Step::Remarks(place, marks) => {
                 if let Some(watched) = self.at(*place) {
                     mem::take(marks)
@@ -103,13 +108,14 @@ impl<'a> Teller<'a> {
 /// The one place where observers are made. Of the first connection, which may be the only one,
 /// everything is kept.
 fn observer(wishes: &Wishes, is_ours: bool, is_first: bool) -> Observer {
-    let observer = Observer::new(match wishes.at {
+    let mut observer = Observer::new(match wishes.at {
         _ if is_ours => Vantage::Ours,
         Some(end) => Vantage::At(end),
         None => Vantage::Between,
     });
-    observer.keeping(match is_first {
+    observer.keep(match is_first {
         true => Detail::Segments,
         false => wishes.detail,
-    })
+    });
+    observer
 }

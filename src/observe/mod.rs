@@ -206,10 +206,10 @@ impl Observer {
         }
     }
 
-    /// The same, which keeps so much of what happened. Without segments it does not grow with the
+    /// From now on it keeps so much of what happens. Without segments it does not grow with the
     /// connection.
-    pub fn keeping(self, detail: Detail) -> Observer {
-        Observer { detail, ..self }
+    pub fn keep(&mut self, detail: Detail) {
+        self.detail = detail;
     }
 
     /// The states that an end may be in, as far as the frames have told.
