@@ -10,6 +10,7 @@ use tcpshake::capture::link::network;
 use tcpshake::capture::tunnel::innermost;
 use tcpshake::capture::{CaptureError, Fault, Item, Reader};
 use tcpshake::explain::{Told, Wishes, explain};
+use tcpshake::observe::Detail;
 use tcpshake::report::{Explanation, Json};
 use tcpshake::wire::Packet;
 
@@ -37,7 +38,7 @@ fn read(capture: &[u8]) -> (u64, Option<CaptureError>) {
 /// Takes the connections of a capture apart, and writes all that there is to tell of each.
 fn story_of(reader: Reader<&[u8]>) -> Told {
     let wishes = Wishes {
-        verbose: true,
+        detail: Detail::Segments,
         ..Wishes::default()
     };
     let mut choose = |_several| -> Box<dyn Explanation> { Box::new(Json::new(io::sink(), true)) };

@@ -78,6 +78,15 @@ impl<R: Read> Source<R> {
 
     /// Reads until `wanted` bytes are there or the input ends; how many are there.
     pub(super) fn fill(&mut self, wanted: usize) -> Result<usize, CaptureError> {
+        if self.end - self.start < wanted {
+            self.read(wanted)?;
+        }
+        Ok(self.end - self.start)
+    }
+
+    /// Apart, because mostly they are there.
+    #[inline(never)]
+    fn read(&mut self, wanted: usize) -> Result<(), CaptureError> {
         while self.end - self.start < wanted {
             self.make_room();
             match self.input.read(&mut self.buffer[self.end..]) {
@@ -87,7 +96,7 @@ impl<R: Read> Source<R> {
                 Err(error) => return Err(self.error(Fault::Input(error))),
             }
         }
-        Ok(self.end - self.start)
+        Ok(())
     }
 
     fn make_room(&mut self) {

@@ -25,6 +25,7 @@ use std::io::{self, Read};
 
 use crate::capture::{CaptureError, LinkType, Reader};
 use crate::exchange::End;
+use crate::observe::Detail;
 use crate::report::Totals;
 
 use sorter::{Sorted, Sorter};
@@ -43,8 +44,8 @@ pub struct Wishes {
     pub order: Order,
     /// At which end the frames were captured: the client's is [`End::Local`]. `None`: unknown.
     pub at: Option<End>,
-    /// Segments are listed, however many connections there are.
-    pub verbose: bool,
+    /// How much is told of each, where there are several. Of the only one all is told.
+    pub detail: Detail,
 }
 
 /// What there was in a capture.

@@ -1,5 +1,6 @@
 //! From a captured frame to what it says of TCP.
 
+use std::mem;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::capture::Captured;
@@ -13,6 +14,16 @@ use crate::wire::{
 
 use super::ours::Ours;
 
+/// Wireshark's bits (`tcp.completeness`).
+mod complete {
+    pub(super) const SYN: u8 = 1;
+    pub(super) const SYN_ACK: u8 = 2;
+    pub(super) const ACK: u8 = 4;
+    pub(super) const DATA: u8 = 8;
+    pub(super) const FIN: u8 = 16;
+    pub(super) const RST: u8 = 32;
+}
+
 /// A frame of TCP, or an ICMP error that quotes one.
 #[derive(Debug)]
 pub(super) struct Sighting {
@@ -20,9 +31,12 @@ pub(super) struct Sighting {
     pub(super) src: SocketAddr,
     /// For whom it is.
     pub(super) dst: SocketAddr,
+    /// The fields that tell connections apart; `None` where the header ends before them.
+    pub(super) head: Option<Head>,
     /// What tcpshake says of it, where it captured it.
     pub(super) ours: Option<Ours>,
-    frame: Frame,
+    /// What is told of it to its connection.
+    pub(super) frame: Frame,
 }
 
 /// What is told of it to its connection.
@@ -35,19 +49,17 @@ pub(super) struct Frame {
     /// The capture says when; else it came some time after the frame before it.
     pub(super) is_stamped: bool,
     /// Its bytes on the wire.
-    pub(super) bytes: u64,
+    pub(super) bytes: u32,
+    /// The bits that it adds to the completeness of its connection.
+    pub(super) completeness: u8,
     /// It was captured on another interface just before.
     pub(super) is_copy: bool,
     /// An ICMP error, not a segment.
     pub(super) is_quote: bool,
     /// The end that sent it or, where it is an ICMP error, is quoted with it.
     pub(super) from: End,
-    /// The fields that tell connections apart; `None` where the header ends before them.
-    pub(super) head: Option<Head>,
     /// What there is to observe.
     pub(super) subject: Option<Subject>,
-    /// What tcpshake says of it besides.
-    pub(super) notes: Vec<(AnomalyKind, String)>,
 }
 
 impl Sighting {
@@ -59,8 +71,10 @@ impl Sighting {
         self.frame.at
     }
 
-    pub(super) fn head(&self) -> Option<&Head> {
-        self.frame.head.as_ref()
+    /// What tcpshake says of it besides; `None` if nothing, and of a copy.
+    pub(super) fn take_notes(&mut self) -> Option<Vec<(AnomalyKind, String)>> {
+        let ours = self.ours.as_mut().filter(|_| !self.frame.is_copy)?;
+        (!ours.notes.is_empty()).then(|| mem::take(&mut ours.notes))
     }
 
     /// An ICMP error, not a segment.
@@ -78,20 +92,71 @@ impl Sighting {
         Pair::of(self.src, self.dst)
     }
 
-    /// What is told of it, now that it is known from which end of its connection it is.
-    pub(super) fn frame(self, end: End) -> Frame {
-        let mut frame = self.frame;
-        frame.from = end;
-        match &mut frame.subject {
+    /// Now it is known from which end of its connection it is.
+    pub(super) fn is_of(&mut self, end: End) {
+        self.frame.from = end;
+        match &mut self.frame.subject {
             Some(Subject::Segment { from, .. }) => *from = end,
             // Errors about the segments of a server tell nothing of its port.
-            Some(Subject::Icmp { .. }) if end == End::Peer => frame.subject = None,
+            Some(Subject::Icmp { .. }) if end == End::Peer => self.frame.subject = None,
             _ => {}
         }
-        if let Some(ours) = self.ours {
-            frame.notes = ours.notes;
+    }
+
+    /// Takes down what the packet says, and of which ends; `None` if it says nothing of TCP.
+    fn read(&mut self, ip: IpHeader, payload: Payload, missing: usize) -> Option<()> {
+        let (src, dst) = (ip.src(), ip.dst());
+        let frame = &mut self.frame;
+        match payload {
+            Payload::Tcp(segment) => {
+                self.src.set_port(segment.src_port);
+                self.dst.set_port(segment.dst_port);
+                let head = Head::from(&segment);
+                frame.completeness = head.completeness();
+                self.head = Some(head);
+                // Of a segment that the capture does not hold all of, it says nothing.
+                let checksum = match missing > 0 {
+                    true => Checksum::Pending,
+                    false => Checksum::of(&segment, src, dst),
+                };
+                frame.subject = Some(Subject::Segment {
+                    from: End::Local,
+                    ip,
+                    segment,
+                    checksum,
+                    missing: u32::try_from(missing).unwrap_or(u32::MAX),
+                });
+            }
+            Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
+                let error = error.to_string();
+                self.read_cut(&bytes, Subject::Malformed { error });
+            }
+            Payload::Fragment(bytes) if ip.protocol() == PROTOCOL_TCP && is_first(&ip) => {
+                self.read_cut(&bytes, Subject::Fragment);
+            }
+            Payload::Icmp(message) => {
+                let quote = message.quote()?;
+                self.src = SocketAddr::new(quote.src, quote.src_port);
+                self.dst = SocketAddr::new(quote.dst, quote.dst_port);
+                self.head = Head::read(&quote.transport);
+                // As far as can be told.
+                let is_intact = missing > 0 || message.checksum_ok(src, dst);
+                frame.subject = is_intact.then_some(Subject::Icmp { ip, message, quote });
+            }
+            _ => return None,
         }
-        frame
+        Some(())
+    }
+
+    /// Takes down the ports and the rest of a TCP header, as far as they are there.
+    fn read_cut(&mut self, header: &[u8], subject: Subject) {
+        if let Some([a, b, c, d]) = header.first_chunk() {
+            self.src.set_port(u16::from_be_bytes([*a, *b]));
+            self.dst.set_port(u16::from_be_bytes([*c, *d]));
+        }
+        self.head = Head::read(header);
+        self.frame.completeness = self.head.as_ref().map_or(0, Head::completeness);
+        self.frame.subject = Some(subject);
     }
 }
 
@@ -149,6 +214,23 @@ impl Head {
         self.flags.syn() && !self.flags.ack()
     }
 
+    /// Wireshark counts as ACK what has no data, and as data what a connection takes: without ACK
+    /// it is dropped (RFC 9293 3.10.7.4, fifth).
+    fn completeness(&self) -> u8 {
+        let (flags, has_data) = (self.flags, self.len > 0);
+        let first = match (flags.syn(), flags.ack()) {
+            (true, false) => complete::SYN,
+            (true, true) => complete::SYN_ACK,
+            (false, true) if !has_data => complete::ACK,
+            (false, _) => 0,
+        };
+        let takes_data = has_data && (flags.ack() || flags.syn());
+        first
+            | if takes_data { complete::DATA } else { 0 }
+            | if flags.fin() { complete::FIN } else { 0 }
+            | if flags.rst() { complete::RST } else { 0 }
+    }
+
     /// Of a header that is there as far as its fixed part.
     fn read(header: &[u8]) -> Option<Head> {
         let header: &[u8; Segment::MIN_HEADER] = header.first_chunk()?;
@@ -193,91 +275,29 @@ pub(super) fn sight(
     }
     let missing = ip.missing(inner.packet.len(), inner.beyond);
     let payload = Payload::parse_truncated(&ip, payload, missing);
-    let is_quote = matches!(payload, Payload::Icmp(_));
-    let ([src, dst], head, subject) = read(ip, payload, missing)?;
-    Some(Sighting {
-        src,
-        dst,
+    let mut sighting = Sighting {
+        src: SocketAddr::new(ip.src(), 0),
+        dst: SocketAddr::new(ip.dst(), 0),
+        head: None,
         ours: Ours::of(captured),
         frame: Frame {
             number: captured.number,
             at,
             is_stamped: captured.stamp.is_some(),
-            bytes: captured.original_len.into(),
-            is_copy: is_copy(whole),
-            is_quote,
+            bytes: captured.original_len,
+            is_copy: false,
+            is_quote: matches!(payload, Payload::Icmp(_)),
             // Not known yet.
             from: End::Local,
-            head,
-            subject,
-            notes: Vec::new(),
+            completeness: 0,
+            subject: None,
         },
-    })
-}
-
-/// The ends that a packet is about, and what it says.
-type Reading = ([SocketAddr; 2], Option<Head>, Option<Subject>);
-
-fn read(ip: IpHeader, payload: Payload, missing: usize) -> Option<Reading> {
-    let (src, dst) = (ip.src(), ip.dst());
-    let unread = |bytes: &[u8], subject| {
-        let nameless = [src, dst].map(|it| SocketAddr::new(it, 0));
-        let ports = ports(src, dst, bytes).unwrap_or(nameless);
-        Some((ports, Head::read(bytes), Some(subject)))
     };
-    match payload {
-        Payload::Tcp(segment) => {
-            let ports = [
-                SocketAddr::new(src, segment.src_port),
-                SocketAddr::new(dst, segment.dst_port),
-            ];
-            let head = Some(Head::from(&segment));
-            // Of a segment that the capture does not hold all of, it says nothing.
-            let checksum = match missing > 0 {
-                true => Checksum::Pending,
-                false => Checksum::of(&segment, src, dst),
-            };
-            let subject = Subject::Segment {
-                from: End::Local,
-                ip,
-                segment,
-                checksum,
-                missing: u32::try_from(missing).unwrap_or(u32::MAX),
-            };
-            Some((ports, head, Some(subject)))
-        }
-        Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
-            let error = error.to_string();
-            unread(&bytes, Subject::Malformed { error })
-        }
-        Payload::Fragment(bytes) if ip.protocol() == PROTOCOL_TCP && is_first(&ip) => {
-            unread(&bytes, Subject::Fragment)
-        }
-        Payload::Icmp(message) => {
-            let quote = message.quote()?;
-            let ports = [
-                SocketAddr::new(quote.src, quote.src_port),
-                SocketAddr::new(quote.dst, quote.dst_port),
-            ];
-            let head = Head::read(&quote.transport);
-            // As far as can be told.
-            let is_intact = missing > 0 || message.checksum_ok(src, dst);
-            let subject = is_intact.then_some(Subject::Icmp { ip, message, quote });
-            Some((ports, head, subject))
-        }
-        _ => None,
-    }
+    sighting.read(ip, payload, missing)?;
+    sighting.frame.is_copy = is_copy(whole);
+    Some(sighting)
 }
 
 fn is_first(ip: &IpHeader) -> bool {
     ip.fragment().is_some_and(|fragment| fragment.offset == 0)
-}
-
-/// The ends that a TCP header names, as far as it is there.
-fn ports(src: IpAddr, dst: IpAddr, header: &[u8]) -> Option<[SocketAddr; 2]> {
-    let [a, b, c, d] = *header.first_chunk()?;
-    Some([
-        SocketAddr::new(src, u16::from_be_bytes([a, b])),
-        SocketAddr::new(dst, u16::from_be_bytes([c, d])),
-    ])
 }

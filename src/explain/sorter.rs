@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use crate::capture::link::{NoPacket, interface, network};
 use crate::capture::{CaptureError, Captured, Item, LinkType, Reader};
 use crate::clock::Stamp;
+use crate::exchange::AnomalyKind;
 use crate::observe::Copies;
 use crate::report::Mark;
 
@@ -25,6 +26,8 @@ pub(super) enum Step {
     Begun(usize, Option<Opened>),
     /// It has a frame.
     Frame(usize, Frame),
+    /// tcpshake says this of its next frame.
+    Notes(usize, Vec<(AnomalyKind, String)>),
     /// This is said of it after its last frame.
     Remarks(usize, Vec<Mark>),
     /// It is over, or forgotten.
@@ -137,15 +140,15 @@ impl Sieve<'_> {
                 && !captured.is_ours
                 && self.copies.is_copy(self.last, interface, direction, packet)
         };
-        let sighting = match network(link, captured.bytes) {
-            Ok(packet) => sight(captured, packet, self.last, is_copy),
+        let packet = match network(link, captured.bytes) {
+            Ok(packet) => packet,
             Err(NoPacket::UnknownLink(link)) => {
                 self.unknown.get_or_insert((0, link)).0 += 1;
-                None
+                return;
             }
-            Err(NoPacket::NotIp) => None,
+            Err(NoPacket::NotIp) => return,
         };
-        let Some(sighting) = sighting else {
+        let Some(mut sighting) = sight(captured, packet, self.last, is_copy) else {
             return;
         };
         let forget = |place, stream: &Stream| {
@@ -174,14 +177,18 @@ impl Sieve<'_> {
             steps.push(Step::Begun(place, opened));
         }
         let from = stream.sender(&sighting);
-        if let Some(head) = sighting.head()
+        if let Some(head) = &sighting.head
             && !sighting.is_quote()
         {
             stream.numbers.take(from, head);
         }
         let has_ended = stream.has_ended();
         if stream.is_asked_for {
-            steps.push(Step::Frame(place, sighting.frame(from)));
+            if let Some(notes) = sighting.take_notes() {
+                steps.push(Step::Notes(place, notes));
+            }
+            sighting.is_of(from);
+            steps.push(Step::Frame(place, sighting.frame));
         }
         if has_ended {
             self.streams.linger(place);

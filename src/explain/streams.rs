@@ -40,7 +40,7 @@ impl Stream {
         let answers = match ours.filter(|_| probe.is_some()) {
             Some(ours) => ours.from == End::Peer && !sighting.is_quote(),
             None => sighting
-                .head()
+                .head
                 .is_some_and(|head| head.flags.syn() && head.flags.ack()),
         };
         let (client, server) = if answers {
@@ -181,7 +181,7 @@ impl Streams {
         let before = place.and_then(|place| self.followed[place].as_ref());
         let ours = sighting.ours.as_ref();
         let begins = ours.is_some_and(|ours| ours.begins.is_some());
-        let is_new = match (before, sighting.head()) {
+        let is_new = match (before, &sighting.head) {
             _ if begins => true,
             // A SYN of somebody else on our connection opens no other.
             (Some(stream), _) if ours.is_some() && stream.probe.is_some() => false,

@@ -3,7 +3,7 @@
 use std::io;
 use std::mem;
 
-use crate::observe::{Observer, Vantage};
+use crate::observe::{Detail, Observer, Vantage};
 use crate::report::Totals;
 
 use super::Wishes;
@@ -45,6 +45,11 @@ impl<'a> Teller<'a> {
             Step::Frame(place, frame) => {
                 if let Some(watched) = self.at(*place) {
                     watched.take(frame);
+                }
+            }
+            Step::Notes(place, notes) => {
+                if let Some(watched) = self.at(*place) {
+                    watched.note(mem::take(notes));
                 }
             }
             Step::Remarks(place, marks) => {
@@ -100,16 +105,17 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// The one place where observers are made. Segments are kept where they may be shown: of the first
-/// connection, which may be the only one, and of all if so wished.
+/// The one place where observers are made. Of the first connection, which may be the only one,
+/// everything is kept.
 fn observer(wishes: &Wishes, is_ours: bool, is_first: bool) -> Observer {
     let mut observer = Observer::new(match wishes.at {
         _ if is_ours => Vantage::Ours,
         Some(end) => Vantage::At(end),
         None => Vantage::Between,
     });
-    if !wishes.verbose && !is_first {
-        observer.forget_segments();
-    }
+    observer.keep(match is_first {
+        true => Detail::Segments,
+        false => wishes.detail,
+    });
     observer
 }

@@ -1,24 +1,12 @@
 //! What is gathered of one connection.
 
-use std::mem;
-
-use crate::exchange::{Checksum, End};
+use crate::exchange::{AnomalyKind, Checksum, End};
 use crate::observe::{Observer, Subject};
 use crate::report::{Connection, Each, Mark};
 
 use super::ours::Known;
-use super::sight::{Frame, Head};
+use super::sight::Frame;
 use super::sorter::Opened;
-
-/// Wireshark's bits (`tcp.completeness`).
-mod complete {
-    pub(super) const SYN: u8 = 1;
-    pub(super) const SYN_ACK: u8 = 2;
-    pub(super) const ACK: u8 = 4;
-    pub(super) const DATA: u8 = 8;
-    pub(super) const FIN: u8 = 16;
-    pub(super) const RST: u8 = 32;
-}
 
 /// A connection that is to be reported.
 #[derive(Debug)]
@@ -63,20 +51,24 @@ impl Watched {
         self.lacks_stamps |= !frame.is_stamped;
         if !frame.is_quote {
             *self.packets.of_mut(from) += 1;
-            *self.bytes.of_mut(from) += frame.bytes;
-            self.completeness |= frame.head.as_ref().map_or(0, completeness);
+            *self.bytes.of_mut(from) += u64::from(frame.bytes);
+            self.completeness |= frame.completeness;
         }
         if frame.is_copy {
             return;
-        }
-        if let Some(known) = &mut self.known {
-            known.note(mem::take(&mut frame.notes));
         }
         if let Some(subject) = &mut frame.subject {
             if let Subject::Segment { checksum, .. } = subject {
                 *checksum = self.judged(from, *checksum);
             }
             self.observer.observe(frame.at, subject);
+        }
+    }
+
+    /// What is said of the frame that comes next.
+    pub(super) fn note(&mut self, notes: Vec<(AnomalyKind, String)>) {
+        if let Some(known) = &mut self.known {
+            known.note(notes);
         }
     }
 
@@ -122,21 +114,4 @@ impl Watched {
             other => other,
         }
     }
-}
-
-/// The bits of one segment. Wireshark counts as ACK what has no data, and as data what a connection
-/// takes: without ACK it is dropped (RFC 9293 3.10.7.4, fifth).
-fn completeness(head: &Head) -> u8 {
-    let (flags, has_data) = (head.flags, head.len > 0);
-    let first = match (flags.syn(), flags.ack()) {
-        (true, false) => complete::SYN,
-        (true, true) => complete::SYN_ACK,
-        (false, true) if !has_data => complete::ACK,
-        (false, _) => 0,
-    };
-    let takes_data = has_data && (flags.ack() || flags.syn());
-    first
-        | if takes_data { complete::DATA } else { 0 }
-        | if flags.fin() { complete::FIN } else { 0 }
-        | if flags.rst() { complete::RST } else { 0 }
 }

@@ -1,6 +1,8 @@
 //! What a segment does to the end that receives it.
 
+use std::array;
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::tcp::{State, StateSet};
 use crate::wire::Segment;
@@ -8,6 +10,10 @@ use crate::wire::Segment;
 use super::known::Known;
 
 use State::*;
+
+/// Where each effect leads from each state: few of both, and asked about with every segment.
+static ARROWS: LazyLock<[[StateSet; Effect::COUNT as usize]; State::ALL.len()]> =
+    LazyLock::new(|| State::ALL.map(|from| array::from_fn(|it| Effect(it as u8).apply(from))));
 
 /// What a segment does to the end that receives it, in the order of RFC 9293 3.10.7.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -98,7 +104,20 @@ impl Effects {
         self.0 |= 1 << effect.0;
     }
 
-    pub(super) fn iter(self) -> impl Iterator<Item = Effect> {
+    /// The states that any one of them leads to from any of `states`.
+    pub(super) fn apply(self, states: StateSet) -> StateSet {
+        let arrows = &*ARROWS;
+        let mut reached = StateSet::EMPTY;
+        for from in states.iter() {
+            let arrows = &arrows[from as usize];
+            for effect in self.iter() {
+                reached = reached.union(arrows[usize::from(effect.0)]);
+            }
+        }
+        reached
+    }
+
+    fn iter(self) -> impl Iterator<Item = Effect> {
         let mut left = self.0;
         std::iter::from_fn(move || {
             let next = left.trailing_zeros() as u8;

@@ -5,9 +5,6 @@
 //! such a segment would take. At the end where the frames were captured there is no such doubt:
 //! what arrives there has arrived.
 
-use std::array;
-use std::iter::Flatten;
-
 use crate::exchange::{Basis, End};
 use crate::tcp::{State, StateSet};
 use crate::wire::{Segment, SeqNumber};
@@ -57,20 +54,15 @@ impl Claims {
         self.list[self.len] = Some(claim);
         self.len += 1;
     }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Claim> {
+        self.list[..self.len].iter().flatten()
+    }
 }
 
 impl Extend<Claim> for Claims {
     fn extend<I: IntoIterator<Item = Claim>>(&mut self, claims: I) {
         claims.into_iter().for_each(|claim| self.push(claim));
-    }
-}
-
-impl IntoIterator for Claims {
-    type Item = Claim;
-    type IntoIter = Flatten<array::IntoIter<Option<Claim>, 4>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.list.into_iter().flatten()
     }
 }
 
@@ -312,7 +304,7 @@ impl Ends {
         if arrival.acceptable {
             claims = self.takes_reset(from, rst);
         }
-        claims.extend(self.may_have_reset(from));
+        claims.extend(self.may_have_reset(from).iter().copied());
         claims
     }
 

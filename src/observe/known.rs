@@ -327,13 +327,11 @@ impl Known {
     }
 
     /// The states that `from` may have become by any of what may have arrived, or by `itself`.
-    fn reachable(&self, from: StateSet, itself: fn(State) -> State) -> StateSet {
+    fn reachable(&self, from: StateSet, itself: impl Fn(State) -> State) -> StateSet {
         let (mut reached, mut new) = (from, from);
         while !new.is_empty() {
-            let next = new.iter().fold(StateSet::EMPTY, |next, state| {
-                let arrivals = self.arriving.iter().map(|effect| effect.apply(state));
-                arrivals.fold(next.union(itself(state).into()), StateSet::union)
-            });
+            let by_itself = new.iter().map(&itself).collect();
+            let next = self.arriving.apply(new).union(by_itself);
             new = next.without(reached);
             reached = reached.union(next);
         }
@@ -355,8 +353,11 @@ impl Known {
             self.arriving.insert(effect.with(Effect::ACKS));
             self.arriving.insert(held_back.with(Effect::ACKS));
         }
-        if self.arriving != before || !self.is_spread {
+        if !self.is_spread {
             self.spread();
+        } else if self.arriving != before {
+            // They are all that the others lead to.
+            self.states = self.reachable(self.states, |state| state);
         }
     }
 

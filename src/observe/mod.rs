@@ -54,6 +54,18 @@ pub enum Vantage {
     Between,
 }
 
+/// How much is kept of what happened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Detail {
+    /// What it came to.
+    Outcome,
+    /// And the states that both ends went through.
+    #[default]
+    States,
+    /// And each segment.
+    Segments,
+}
+
 /// How an end is seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Sight {
@@ -89,14 +101,15 @@ pub struct Observer {
     preview: [u8; PREVIEW],
     /// So many of them were captured without a gap.
     previewed: usize,
+    /// So many of those have arrived in order.
+    shown: usize,
     /// Bytes of the end of the newest segment that the capture lacks.
     missing: u32,
     /// A RST that came before our answer to the SYN-ACK left.
-    reset_waits: Option<Segment>,
+    reset_waits: Option<Box<Segment>>,
     /// Where in the list of changes an ESTABLISHED since the SYN-ACK belongs.
     syn_ack: Option<Mark>,
-    /// Segments are not kept.
-    forgets: bool,
+    detail: Detail,
     /// How many of each kind there were.
     anomalies_of: HashMap<AnomalyKind, usize>,
     /// What the last frame told.
@@ -182,21 +195,21 @@ impl Observer {
             syn: None,
             preview: [0; PREVIEW],
             previewed: PREVIEW,
+            shown: 0,
             missing: 0,
             reset_waits: None,
             syn_ack: None,
-            forgets: false,
+            detail: Detail::Segments,
             anomalies_of: HashMap::new(),
             news: News::default(),
             last: Stamp::default(),
         }
     }
 
-    /// From now on no segment is kept, and those that were are forgotten: what remains does not
-    /// grow with the connection.
-    pub fn forget_segments(&mut self) {
-        self.forgets = true;
-        self.exchange.segments = Vec::new();
+    /// From now on it keeps so much of what happens. Without segments it does not grow with the
+    /// connection.
+    pub fn keep(&mut self, detail: Detail) {
+        self.detail = detail;
     }
 
     /// The states that an end may be in, as far as the frames have told.
@@ -264,6 +277,7 @@ impl Observer {
         // Of our own connections there is nothing more to come.
         let over = self.vantage == Vantage::Ours;
         exchange.close = self.close.record(opened, over, &self.ends);
+        exchange.data.preview = self.preview[..self.shown].to_vec();
         if let Some(started) = exchange.started {
             exchange.elapsed_ns = self.last.since(started).unsigned_abs();
         }
@@ -279,7 +293,7 @@ impl Observer {
         checksum: Checksum,
     ) {
         self.note_options(t_ns, from, segment);
-        if self.forgets {
+        if self.detail < Detail::Segments {
             return;
         }
         let is_control = segment.flags.is_control();
@@ -560,12 +574,15 @@ impl Observer {
     }
 
     fn claims(&mut self, t_ns: i64, claims: Claims) {
+        if self.detail < Detail::States {
+            return;
+        }
         let segment = self.exchange.segments.len().saturating_sub(1);
         let states = &mut self.exchange.states;
         if states.is_empty() {
             states.reserve(USUAL_CLAIMS);
         }
-        for claim in claims {
+        for claim in claims.iter() {
             let change = |t_ns, segment| StateChange {
                 t_ns,
                 end: claim.end,
@@ -589,7 +606,7 @@ impl Observer {
                 }
                 _ => states.push(change(t_ns, segment)),
             }
-            if !self.forgets {
+            if self.detail == Detail::Segments {
                 self.news.states.push(NewState {
                     end: claim.end,
                     states: claim.states,

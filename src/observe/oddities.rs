@@ -15,10 +15,11 @@ impl Observer {
             );
             self.anomaly(AnomalyKind::MalformedOptions, t_ns, text);
         }
-        let ours = self.ends.sight(from) == Sight::Ours;
+        if !segment.flags.syn() || self.ends.sight(from) == Sight::Ours {
+            return;
+        }
         let shift = segment.options.window_scale();
-        let too_large = |shift: &u8| segment.flags.syn() && *shift > MAX_SHIFT && !ours;
-        if let Some(shift) = shift.filter(too_large) {
+        if let Some(shift) = shift.filter(|shift| *shift > MAX_SHIFT) {
             let text = format!("a window scale of {shift} is asked for: {MAX_SHIFT} is the most");
             self.anomaly(AnomalyKind::WscaleTooLarge, t_ns, text);
         }

@@ -22,12 +22,17 @@ pub(super) struct Queue {
     repeats: bool,
     /// The number after all that the other end has sent.
     other_nxt: Option<SeqNumber>,
-    /// Segments of the other end that it has not acknowledged: the number after each, and what each
-    /// said.
-    unheard: Vec<(SeqNumber, SeqNumber)>,
+    /// A segment of the other end that it has not acknowledged: mostly there is one at a time, which
+    /// takes no memory of its own.
+    unheard: Option<Unheard>,
+    /// The others.
+    unheard_more: Vec<Unheard>,
     /// The newest acknowledgment of the other end that has certainly reached it.
     heard: SeqNumber,
 }
+
+/// The number after a segment, and what it acknowledges.
+type Unheard = (SeqNumber, SeqNumber);
 
 /// One for each segment that may be under way.
 const MOST_UNHEARD: usize = 1024;
@@ -43,7 +48,8 @@ impl Queue {
             empty_at: None,
             repeats: false,
             other_nxt: None,
-            unheard: Vec::new(),
+            unheard: None,
+            unheard_more: Vec::new(),
             heard: start,
         }
     }
@@ -73,8 +79,14 @@ impl Queue {
             return;
         }
         self.other_nxt = Some(end);
-        if segment.flags.ack() && self.unheard.len() < MOST_UNHEARD {
-            self.unheard.push((end, segment.ack));
+        let unheard = (end, segment.ack);
+        if !segment.flags.ack() {
+            return;
+        }
+        if self.unheard.is_none() {
+            self.unheard = Some(unheard);
+        } else if self.unheard_more.len() + 1 < MOST_UNHEARD {
+            self.unheard_more.push(unheard);
         }
     }
 
@@ -144,8 +156,10 @@ impl Queue {
         if !segment.flags.ack() {
             return;
         }
-        let heard = self.unheard.extract_if(.., |(end, _)| end.le(segment.ack));
-        for (_, ack) in heard {
+        let is_heard = |it: &mut Unheard| it.0.le(segment.ack);
+        let first = self.unheard.take_if(is_heard);
+        let more = self.unheard_more.extract_if(.., is_heard);
+        for (_, ack) in first.into_iter().chain(more) {
             if self.heard.lt(ack) {
                 self.heard = ack;
             }

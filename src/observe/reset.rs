@@ -36,7 +36,7 @@ impl Observer {
             return self.claims(t_ns, claims);
         }
         if !taken {
-            self.reset_waits = Some(segment.clone());
+            self.reset_waits = Some(Box::new(segment.clone()));
         }
         let suspect = self.suspect_reset(t_ns, from, ttl, segment);
         let over = StateSet::from([State::TimeWait, State::Closed]);

@@ -117,12 +117,11 @@ impl Observer {
 
     /// The bytes that stand at `from` and later; those before `received` are known.
     fn keep_preview(&mut self, received: i64, from: i64, bytes: &[u8]) {
-        let places = self.preview.iter_mut().enumerate();
-        for (at, kept) in places.skip(usize::try_from(received).unwrap_or(PREVIEW)) {
-            let offset = usize::try_from(at as i64 - from).ok();
-            if let Some(&byte) = offset.and_then(|offset| bytes.get(offset)) {
-                *kept = byte;
-            }
+        let end = from.saturating_add(bytes.len() as i64).min(PREVIEW as i64);
+        let start = received.max(from);
+        if (0..end).contains(&start) {
+            let bytes = &bytes[(start - from) as usize..(end - from) as usize];
+            self.preview[start as usize..end as usize].copy_from_slice(bytes);
         }
     }
 
@@ -142,9 +141,9 @@ impl Observer {
         let data = &mut self.exchange.data;
         data.first_byte_ns.get_or_insert(t_ns.max(0));
         data.received = received;
-        if data.preview.len() < self.previewed {
-            let len = usize::try_from(received).map_or(PREVIEW, |len| len.min(self.previewed));
-            data.preview = self.preview[..len].to_vec();
+        if self.shown < self.previewed {
+            let received = usize::try_from(received).unwrap_or(PREVIEW);
+            self.shown = received.min(self.previewed);
         }
     }
 }

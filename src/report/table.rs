@@ -157,17 +157,13 @@ fn volume(row: &mut String, bytes: u64) -> fmt::Result {
 
 /// A number in so many columns, or more. There may be millions of rows: the way through a formatter
 /// would take longer than all the rest.
-fn decimal(row: &mut String, mut value: u64, columns: usize, fill: char) {
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    while value > 0 || first == digits.len() {
-        first -= 1;
-        digits[first] += (value % 10) as u8;
-        value /= 10;
+fn decimal(row: &mut String, value: u64, columns: usize, fill: char) {
+    let before = columns.saturating_sub(1);
+    match value / 10 {
+        0 => row.extend(repeat_n(fill, before)),
+        rest => decimal(row, rest, before, fill),
     }
-    let digits = &digits[first..];
-    row.extend(repeat_n(fill, columns.saturating_sub(digits.len())));
-    row.extend(digits.iter().copied().map(char::from));
+    row.push(char::from(b'0' + (value % 10) as u8));
 }
 
 /// An address with its port, as it is written everywhere.

@@ -9,10 +9,11 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::capture::{CaptureError, Fault, LinkType, Reader};
-use crate::cli::{ExplainArgs, Place};
+use crate::cli::{ExplainArgs, FormatArgs, Place};
 use crate::exchange::End;
 use crate::explain::{self, Choose, Selection, Told, Wishes};
 use crate::net::privs;
+use crate::observe::Detail;
 use crate::report::Totals;
 
 use super::interrupt::Interruptible;
@@ -103,7 +104,12 @@ fn wishes(args: &ExplainArgs) -> Wishes {
             Place::Client => End::Local,
             Place::Server => End::Peer,
         }),
-        verbose: args.format.verbose,
+        detail: match args.format {
+            FormatArgs { verbose: true, .. } => Detail::Segments,
+            FormatArgs { json: true, .. } => Detail::States,
+            // A table has a line for each.
+            _ => Detail::Outcome,
+        },
     }
 }
 

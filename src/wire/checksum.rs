@@ -30,11 +30,15 @@ pub(super) fn pseudo(len: usize, src: IpAddr, dst: IpAddr, protocol: u8) -> u16 
 /// In words of 32 bits, the last filled up with zeros: it folds to the sum in words of 16 bits, of
 /// which 2^16 is 1 in one's complement (RFC 1071 2).
 fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<4>();
+    let value = |word: &[u8; 4]| u64::from(u32::from_be_bytes(*word));
+    let (words, rest) = bytes.as_chunks();
+    let whole: u64 = words.iter().map(value).sum();
+    if rest.is_empty() {
+        return whole;
+    }
     let mut last = [0; 4];
     last[..rest.len()].copy_from_slice(rest);
-    let words = words.iter().chain([&last]);
-    words.map(|word| u64::from(u32::from_be_bytes(*word))).sum()
+    whole + value(&last)
 }
 
 fn fold(mut sum: u64) -> u16 {

@@ -47,7 +47,10 @@ impl Payload {
         }
         let version = ip.version();
         let parsed = match (version, ip.protocol()) {
-            (_, PROTOCOL_TCP) => Segment::parse(bytes).map(Payload::Tcp),
+            (_, PROTOCOL_TCP) => match Segment::parse(bytes) {
+                Ok(segment) => return Payload::Tcp(segment),
+                Err(error) => Err(error),
+            },
             (IpVersion::V4, PROTOCOL_ICMP) | (IpVersion::V6, PROTOCOL_ICMPV6) => {
                 IcmpMessage::parse(version, bytes).map(Payload::Icmp)
             }
@@ -66,22 +69,20 @@ impl Payload {
     /// [`Packet::parse_truncated`] does.
     #[must_use]
     pub fn parse_truncated(ip: &IpHeader, bytes: &[u8], missing: usize) -> Payload {
-        match Payload::parse(ip, bytes) {
-            Payload::Tcp(mut segment) => {
-                if missing > 0 {
-                    let len = segment.payload.len();
-                    segment.payload.resize(len + missing, 0);
-                }
-                Payload::Tcp(segment)
+        let mut payload = Payload::parse(ip, bytes);
+        match &mut payload {
+            Payload::Tcp(segment) if missing > 0 => {
+                let len = segment.payload.len();
+                segment.payload.resize(len + missing, 0);
             }
-            Payload::Malformed { bytes, error } if ip.protocol() == PROTOCOL_TCP => {
-                match Segment::parse_cut(&bytes, missing) {
-                    Some(segment) => Payload::Tcp(segment),
-                    None => Payload::Malformed { bytes, error },
+            Payload::Malformed { bytes, .. } if ip.protocol() == PROTOCOL_TCP => {
+                if let Some(segment) = Segment::parse_cut(bytes, missing) {
+                    payload = Payload::Tcp(segment);
                 }
             }
-            payload => payload,
+            _ => {}
         }
+        payload
     }
 
     fn emit(&self) -> Vec<u8> {

@@ -177,8 +177,8 @@ impl Segment {
     #[must_use]
     pub fn checksum_unfilled(&self, src: IpAddr, dst: IpAddr) -> bool {
         let len = self.header_len() + self.payload.len();
-        let sums = [len, 0].map(|len| checksum::pseudo(len, src, dst, PROTOCOL_TCP));
-        self.checksum == 0 || sums.contains(&self.checksum)
+        let is_pseudo = |len| self.checksum == checksum::pseudo(len, src, dst, PROTOCOL_TCP);
+        self.checksum == 0 || is_pseudo(len) || is_pseudo(0)
     }
 
     fn computed_checksum(&self, src: IpAddr, dst: IpAddr) -> Option<u16> {
