@@ -20,6 +20,7 @@ use std::time::Duration;
 use crate::clock::{Stamp, Time};
 use crate::exchange::{Exchange, Flow};
 use crate::link::{Frame, Link, SendError, Wake};
+use crate::observe::Detail;
 use crate::session::Handshake;
 use crate::wire::{IpFields, Packet};
 
@@ -124,8 +125,7 @@ pub struct Engine<L> {
     behind_since: Option<Time>,
     /// The user asked to stop.
     interrupted: bool,
-    /// Segments are not kept.
-    forgets: bool,
+    detail: Detail,
     /// `None`: what belongs to no connection is left alone.
     strays: Option<Strays>,
     /// `None`: SYNs leave when they want to.
@@ -150,7 +150,7 @@ impl<L: Link> Engine<L> {
             deadline: None,
             behind_since: None,
             interrupted: false,
-            forgets: false,
+            detail: Detail::Segments,
             strays: None,
             pace: None,
             repeats: VecDeque::new(),
@@ -173,9 +173,9 @@ impl<L: Link> Engine<L> {
         self.deadline = deadline;
     }
 
-    /// The exchanges of connections that begin from now on list no segments.
-    pub fn forget_segments(&mut self) {
-        self.forgets = true;
+    /// The exchanges of connections that begin from now on tell so much.
+    pub fn keep(&mut self, detail: Detail) {
+        self.detail = detail;
     }
 
     /// From now on a peer that goes on with a connection that is over is told so.
@@ -214,9 +214,7 @@ impl<L: Link> Engine<L> {
     pub fn start(&mut self, id: Id, probe: Probe) {
         let moment = self.moment();
         let mut connection = Connection::new(probe, moment);
-        if self.forgets {
-            connection.forget_segments();
-        }
+        connection.keep(self.detail);
         connection.start(moment.now);
         if let Some(pace) = &mut self.pace {
             pace.syn_left(moment.now, &mut connection.attempts);

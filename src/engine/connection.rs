@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::{Stamp, Time};
 use crate::exchange::{AnomalyKind, Checksum, End, Exchange, Flow, Notes, Untold, Verdict};
 use crate::link::{Frame, Outgoing, SendError};
-use crate::observe::{Observer, Subject, Vantage};
+use crate::observe::{Detail, Observer, Subject, Vantage};
 use crate::wire::{IpFields, Packet, Segment};
 
 use super::ledger::Ledger;
@@ -93,8 +93,8 @@ impl Connection {
         self.probe.flow
     }
 
-    pub(super) fn forget_segments(&mut self) {
-        self.observer.forget_segments();
+    pub(super) fn keep(&mut self, detail: Detail) {
+        self.observer.keep(detail);
     }
 
     pub(super) fn start(&mut self, now: Time) {

@@ -11,6 +11,7 @@ use crate::net::guard::Guard;
 use crate::net::limits::raise_descriptors;
 use crate::net::stamps::Stamping;
 use crate::net::{Live, OpenError, privs};
+use crate::observe::Detail;
 use crate::plan::{Plan, Problem};
 use crate::targets::Feed;
 
@@ -72,10 +73,20 @@ fn engine(plan: &Plan, feed: &Feed, mut link: Live) -> Result<Engine<Live>, Prob
     let now = engine.link().now();
     engine.keep_pace(Pace::new(rate, plan.parallel, plan.schedule, now));
     engine.answer_strays();
-    if !plan.output.format.verbose && plan.expect.is_empty() {
-        engine.forget_segments();
-    }
+    engine.keep(detail(plan));
     Ok(engine)
+}
+
+/// Of many targets no more is kept than somebody looks at.
+fn detail(plan: &Plan) -> Detail {
+    let output = &plan.output;
+    if output.format.verbose || !plan.expect.is_empty() {
+        Detail::Segments
+    } else if output.format.json || output.write.is_some() || plan.count.is_some() {
+        Detail::States
+    } else {
+        Detail::Outcome
+    }
 }
 
 fn open_link(
