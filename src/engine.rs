@@ -43,6 +43,9 @@ const BATCH: u32 = 64;
 /// that never stops sending holds none back for longer.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How often to look whether a segment that found no room has left.
+const UNSENT: Duration = Duration::from_millis(100);
+
 /// The owner of segments that belong to no connection.
 const NOBODY: Id = Id::MAX;
 
@@ -302,13 +305,18 @@ impl<L: Link> Engine<L> {
         let now = self.link.now();
         for sent in self.outbox.send(&mut self.link) {
             if let (NOBODY, Some(strays)) = (sent.id, &mut self.strays) {
-                strays.sent(sent.segment);
+                if sent.result.is_ok() {
+                    strays.sent(sent.segment);
+                }
             } else if let Some(connection) = self.table.get_mut(sent.id) {
                 connection.sent(sent.segment, sent.result);
+                if sent.is_late {
+                    connection.restart_timer(now);
+                }
                 self.follow(sent.id, now);
             }
         }
-        if self.outbox.is_stuck()
+        if self.outbox.holds_some()
             && let Some(pace) = &mut self.pace
         {
             pace.send_refused(now);
@@ -430,7 +438,14 @@ impl<L: Link> Engine<L> {
             let Some(connection) = self.table.get_mut(id) else {
                 continue;
             };
-            if connection.woken_at == Some(at) {
+            if connection.woken_at != Some(at) {
+                continue;
+            }
+            if connection.has_unsent() {
+                // Its time begins when it has left.
+                connection.woken_at = Some(now + UNSENT);
+                self.timers.push(now + UNSENT, id);
+            } else {
                 connection.woken_at = None;
                 self.wake(id, now);
             }

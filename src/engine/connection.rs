@@ -192,6 +192,16 @@ impl Connection {
         }
     }
 
+    /// Some of its segments could not leave yet.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.unsent > 0
+    }
+
+    /// What it waits for an answer to has left only now.
+    pub(super) fn restart_timer(&mut self, now: Time) {
+        self.probe.session.restart_timer(now);
+    }
+
     /// A frame that may concern it. What does is to be told in its turn.
     pub(super) fn take(
         &mut self,

@@ -1,5 +1,6 @@
 //! Packets that are to leave, in order, and what the link does not take yet.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::clock::Time;
@@ -8,25 +9,33 @@ use crate::wire::Segment;
 
 use super::table::Id;
 
-/// How long to wait before what the link did not take is offered again.
+/// How long to wait before what found no room is offered again, at first and at most.
 const RETRY: Duration = Duration::from_millis(2);
+const RETRY_AT_MOST: Duration = Duration::from_millis(500);
 
-/// How long at most.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long before it is given up. A neighbour that never answers leaves the kernel's table after
+/// three seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The packets of all connections.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    owners: Vec<(Id, Segment)>,
+    letters: Vec<Letter>,
+    /// Of each letter.
     packets: Vec<Outgoing>,
-    busy: Option<Busy>,
+    /// The kernel had no room for these; it may have for others.
+    held: Vec<(Time, Letter, Outgoing)>,
+    /// The link had no room for any.
+    busy: Option<Time>,
 }
 
-/// The link has no room.
-#[derive(Clone, Copy, Debug)]
-struct Busy {
-    since: Time,
-    tried: Time,
+/// Whose packet it is, and what is in it.
+#[derive(Debug)]
+struct Letter {
+    id: Id,
+    segment: Segment,
+    /// Since when it has been refused, and how long it waits now.
+    refused: Option<(Time, Duration)>,
 }
 
 /// What became of a segment.
@@ -35,11 +44,17 @@ pub(super) struct Sent {
     pub(super) id: Id,
     pub(super) segment: Segment,
     pub(super) result: Result<(), SendError>,
+    /// It did not leave when it was to.
+    pub(super) is_late: bool,
 }
 
 impl Outbox {
     pub(super) fn push(&mut self, id: Id, segment: Segment, packet: Outgoing) {
-        self.owners.push((id, segment));
+        self.letters.push(Letter {
+            id,
+            segment,
+            refused: None,
+        });
         self.packets.push(packet);
     }
 
@@ -48,51 +63,86 @@ impl Outbox {
         self.busy.is_some()
     }
 
+    /// Some packets found no room.
+    pub(super) fn holds_some(&self) -> bool {
+        self.is_stuck() || !self.held.is_empty()
+    }
+
     /// When what is left wants to be offered again.
     pub(super) fn retry_at(&self) -> Option<Time> {
-        self.busy.map(|busy| busy.tried + RETRY)
+        let held = self.held.iter().map(|(due, ..)| *due);
+        let busy = self.busy.map(|tried| tried + RETRY);
+        held.chain(busy).min()
     }
 
     /// Offers all of it to the link. Says what became of each that left or never will; the rest
     /// stays.
     pub(super) fn send(&mut self, link: &mut impl Link) -> Vec<Sent> {
-        if self.packets.is_empty() {
-            return Vec::new();
-        }
         let now = link.now();
-        if self.retry_at().is_some_and(|at| now < at) {
+        self.take_back_held(now);
+        if self.packets.is_empty() || self.busy.is_some_and(|tried| now < tried + RETRY) {
             return Vec::new();
         }
+        self.busy = None;
+        // `None`: it is held.
         let mut results = Vec::with_capacity(self.packets.len());
-        while results.len() < self.packets.len() {
+        while results.len() < self.packets.len() && self.busy.is_none() {
             let (count, refused) = link.send_all(&self.packets[results.len()..]);
-            if count > 0 {
-                self.busy = None;
-            }
-            results.extend((0..count).map(|_| Ok(())));
+            results.extend((0..count).map(|_| Some(Ok(()))));
             match refused {
-                Some(SendError::Busy(_)) if !self.is_hopeless(now) => break,
-                Some(error) => results.push(Err(error)),
+                Some(SendError::Busy(error)) => {
+                    let is_hopeless = self.letters[results.len()].is_refused(now);
+                    if is_hopeless {
+                        results.push(Some(Err(SendError::Other(error))));
+                    } else if error.kind() == ErrorKind::WouldBlock {
+                        self.busy = Some(now);
+                    } else {
+                        results.push(None);
+                    }
+                }
+                Some(error) => results.push(Some(Err(error))),
                 None => {}
             }
         }
-        self.packets.drain(..results.len());
-        let owners = self.owners.drain(..results.len());
-        let sent = owners.zip(results);
-        sent.map(|((id, segment), result)| Sent {
-            id,
-            segment,
-            result,
-        })
-        .collect()
+        self.settle(now, results)
     }
 
-    /// The link has no room again. A packet that finds none for too long is given up.
-    fn is_hopeless(&mut self, now: Time) -> bool {
-        let since = self.busy.map_or(now, |busy| busy.since);
-        let hopeless = now - since > PATIENCE;
-        self.busy = (!hopeless).then_some(Busy { since, tried: now });
-        hopeless
+    fn settle(&mut self, now: Time, results: Vec<Option<Result<(), SendError>>>) -> Vec<Sent> {
+        let letters = self.letters.drain(..results.len());
+        let packets = self.packets.drain(..results.len());
+        let mut settled = Vec::with_capacity(results.len());
+        for ((letter, packet), result) in letters.zip(packets).zip(results) {
+            match (result, letter.refused) {
+                (Some(result), refused) => settled.push(Sent {
+                    id: letter.id,
+                    segment: letter.segment,
+                    result,
+                    is_late: refused.is_some(),
+                }),
+                (None, refused) => {
+                    let wait = refused.map_or(RETRY, |(_, wait)| wait);
+                    self.held.push((now + wait, letter, packet));
+                }
+            }
+        }
+        settled
+    }
+
+    /// Those whose time has come are offered again.
+    fn take_back_held(&mut self, now: Time) {
+        for (_, letter, packet) in self.held.extract_if(.., |(due, ..)| *due <= now) {
+            self.letters.push(letter);
+            self.packets.push(packet);
+        }
+    }
+}
+
+impl Letter {
+    /// It found no room. Whether that has gone on for too long.
+    fn is_refused(&mut self, now: Time) -> bool {
+        let (since, wait) = self.refused.unwrap_or((now, RETRY / 2));
+        self.refused = Some((since, (2 * wait).min(RETRY_AT_MOST)));
+        now - since > PATIENCE
     }
 }
 
@@ -101,11 +151,13 @@ mod tests {
     use std::io;
     use std::net::{IpAddr, Ipv4Addr};
 
+    use nix::errno::Errno;
+
     use super::*;
     use crate::clock::Stamp;
     use crate::link::Wake;
 
-    /// Has room for so many packets.
+    /// Has room for so many packets, and never for the one of 99.
     struct Narrow {
         now: Time,
         room: usize,
@@ -124,6 +176,9 @@ mod tests {
         fn send(&mut self, packet: &[u8], _: IpAddr, _: u32) -> Result<(), SendError> {
             if packet == [13] {
                 return Err(SendError::Firewall);
+            }
+            if packet == [99] {
+                return Err(SendError::Busy(Errno::ENOBUFS.into()));
             }
             if self.room == 0 {
                 return Err(SendError::Busy(io::ErrorKind::WouldBlock.into()));
@@ -183,13 +238,32 @@ mod tests {
     }
 
     #[test]
+    fn what_finds_no_room_holds_up_no_other() {
+        let (mut outbox, mut link) = with(&[1, 99, 3], 3);
+        let sent: Vec<Id> = outbox.send(&mut link).iter().map(|sent| sent.id).collect();
+        assert_eq!((sent, outbox.is_stuck()), (vec![1, 3], false));
+        assert!(outbox.holds_some());
+        let mut offered = 0;
+        let refused = loop {
+            link.now = outbox.retry_at().unwrap();
+            offered += 1;
+            if let Some(sent) = outbox.send(&mut link).pop() {
+                break sent;
+            }
+        };
+        assert!(refused.result.is_err() && refused.is_late);
+        assert!(!outbox.holds_some());
+        assert!((20..40).contains(&offered), "{offered}");
+    }
+
+    #[test]
     fn a_link_without_room_is_not_waited_for_without_end() {
         let (mut outbox, mut link) = with(&[1], 0);
         while outbox.is_stuck() || link.now == Time::default() {
             assert!(link.now <= Time::default() + 2 * PATIENCE);
             let sent = outbox.send(&mut link);
             assert_eq!(sent.is_empty(), outbox.is_stuck());
-            link.now = link.now + RETRY;
+            link.now = outbox.retry_at().unwrap_or(link.now + RETRY);
         }
     }
 }

@@ -75,12 +75,12 @@ impl Known {
     }
 
     /// What is said after a probe, if it is this one.
-    pub(super) fn take(&mut self, mark: Mark) {
+    pub(super) fn take(&mut self, mark: &Mark) {
         match mark {
-            Mark::Note { seq, kind, text } if seq == self.probe.seq => {
-                self.untold.of_no_frame.push(kind, text);
+            Mark::Note { seq, kind, text } if *seq == self.probe.seq => {
+                self.untold.of_no_frame.push(*kind, text.clone());
             }
-            Mark::Interrupted { seq } if seq == self.probe.seq => self.untold.interrupted = true,
+            Mark::Interrupted { seq } if *seq == self.probe.seq => self.untold.interrupted = true,
             _ => {}
         }
     }

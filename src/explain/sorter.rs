@@ -29,7 +29,7 @@ pub(super) enum Step {
     /// tcpshake says this of its next frame.
     Notes(usize, Vec<(AnomalyKind, String)>),
     /// This is said of it after its last frame.
-    Remarks(usize, Vec<Mark>),
+    Remark(usize, Mark),
     /// It is over, or forgotten.
     Over(usize),
     /// So many bytes of the capture are done with.
@@ -99,7 +99,7 @@ impl<'a, R: Read> Sorter<'a, R> {
                 Ok(Some(Item::Frame(captured))) => self.sieve.frame(&captured, steps),
                 Ok(Some(Item::Remarks(comments))) => {
                     let marks = comments.filter_map(|comment| Mark::parse(&comment));
-                    self.sieve.remarks(marks.collect(), steps);
+                    self.sieve.remarks(marks, steps);
                 }
                 Ok(None) => return false,
                 Err(fault) => {
@@ -195,12 +195,13 @@ impl Sieve<'_> {
         }
     }
 
-    /// What is said of the probe that was last.
-    fn remarks(&mut self, marks: Vec<Mark>, steps: &mut Vec<Step>) {
-        if let Some((place, probe)) = self.streams.last_probe()
-            && probe.is_asked_for
-        {
-            steps.push(Step::Remarks(place, marks));
+    /// What is said of probes of ours.
+    fn remarks(&mut self, marks: impl Iterator<Item = Mark>, steps: &mut Vec<Step>) {
+        for mark in marks {
+            let probe = mark.seq().and_then(|seq| self.streams.probe(seq));
+            if let Some((place, true)) = probe {
+                steps.push(Step::Remark(place, mark));
+            }
         }
     }
 }

@@ -140,7 +140,9 @@ pub(super) struct Streams {
     /// The empty ones of them.
     vacant: Vec<usize>,
     limits: Limits,
-    /// The ends of our last probe, in a capture of ours.
+    /// Where our probes are, by their numbers, in a capture of ours.
+    probes: HashMap<u64, usize, RandomState>,
+    /// The ends of the last that has begun.
     last_probe: Option<Pair>,
     /// How many there were.
     opened: u64,
@@ -157,6 +159,7 @@ impl Streams {
             followed: Vec::new(),
             vacant: Vec::new(),
             limits,
+            probes: HashMap::default(),
             last_probe: None,
             opened: 0,
             lingering: VecDeque::new(),
@@ -226,10 +229,11 @@ impl Streams {
         }
     }
 
-    /// Our last probe and its place, as long as it is followed.
-    pub(super) fn last_probe(&self) -> Option<(usize, &Stream)> {
-        let place = *self.places.get(&self.last_probe?)?;
-        Some((place, self.followed[place].as_ref()?))
+    /// The place of our probe of this number, as long as it is followed, and whether it is asked for.
+    pub(super) fn probe(&self, seq: u64) -> Option<(usize, bool)> {
+        let place = *self.probes.get(&seq)?;
+        let stream = self.followed[place].as_ref()?;
+        Some((place, stream.is_asked_for))
     }
 
     /// Begins a connection; the one before it on these ends is over with that.
@@ -243,13 +247,16 @@ impl Streams {
             self.forget(*before, forget);
         }
         self.make_room(sighting.at(), forget);
-        let stream = Some(Stream::opened_by(sighting, pair, self.opened));
+        let stream = Stream::opened_by(sighting, pair, self.opened);
         self.opened += 1;
         let place = self.vacant.pop().unwrap_or(self.followed.len());
+        if let Some(probe) = stream.probe {
+            self.probes.insert(probe.seq, place);
+        }
         if place == self.followed.len() {
-            self.followed.push(stream);
+            self.followed.push(Some(stream));
         } else {
-            self.followed[place] = stream;
+            self.followed[place] = Some(stream);
         }
         self.places.insert(pair, place);
         place
@@ -312,6 +319,9 @@ impl Streams {
     fn forget(&mut self, place: usize, forget: &mut impl FnMut(usize, &Stream)) {
         if let Some(stream) = self.followed[place].take() {
             self.places.remove(&stream.pair);
+            if let Some(probe) = stream.probe {
+                self.probes.remove(&probe.seq);
+            }
             self.vacant.push(place);
             forget(place, &stream);
         }

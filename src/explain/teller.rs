@@ -52,11 +52,9 @@ impl<'a> Teller<'a> {
                     watched.note(mem::take(notes));
                 }
             }
-            Step::Remarks(place, marks) => {
+            Step::Remark(place, mark) => {
                 if let Some(watched) = self.at(*place) {
-                    mem::take(marks)
-                        .into_iter()
-                        .for_each(|mark| watched.remark(mark));
+                    watched.remark(mark);
                 }
             }
             Step::Over(place) => {

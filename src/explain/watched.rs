@@ -73,7 +73,7 @@ impl Watched {
     }
 
     /// What is said of it after its last frame.
-    pub(super) fn remark(&mut self, mark: Mark) {
+    pub(super) fn remark(&mut self, mark: &Mark) {
         if let Some(known) = &mut self.known {
             known.take(mark);
         }

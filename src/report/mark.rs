@@ -48,6 +48,16 @@ impl Mark {
     /// The most characters of a text that are kept.
     pub const MAX_TEXT: usize = 1000;
 
+    /// The number of the probe that it is of, where it says one.
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            Mark::Probe { seq, .. } | Mark::Note { seq, .. } | Mark::Interrupted { seq } => {
+                Some(*seq)
+            }
+            Mark::Frame { .. } => None,
+        }
+    }
+
     /// Reads a comment. Anybody may have written it: what is no mark is `None`.
     pub fn parse(comment: &str) -> Option<Mark> {
         let Some(of_probe) = comment.strip_prefix("probe ") else {

@@ -292,6 +292,11 @@ impl Handshake {
         self.phase == Phase::Connected && self.connection.state() == State::SynSent
     }
 
+    /// What it waits for an answer to has left only now.
+    pub fn restart_timer(&mut self, now: Time) {
+        self.connection.restart_timer(now);
+    }
+
     /// With the next time-out it gives up.
     pub fn is_at_last_attempt(&self) -> bool {
         self.connection.is_at_last_attempt()

@@ -149,7 +149,10 @@ impl Feed {
         let mut endpoints = self.space.len().saturating_add(written);
         if let Some(named) = only_name {
             let found = resolver(&named.name, self.rules.family);
-            endpoints = found.as_ref().map_or(1, |addresses| addresses.len() as u64);
+            endpoints = match &found {
+                Ok(addresses) if self.all_addresses => addresses.len() as u64,
+                _ => 1,
+            };
             let walk = self.shard.walk(Order::new(1, 0), 0);
             self.total += walk.left();
             self.settle(Ready::new(named, walk), found);

@@ -258,6 +258,11 @@ impl Connection {
         }
     }
 
+    /// What was to leave when the timer was set has left only now.
+    pub fn restart_timer(&mut self, now: Time) {
+        self.timer.restart(now);
+    }
+
     /// With the next time-out it gives up.
     pub fn is_at_last_attempt(&self) -> bool {
         self.timer.is_last()

@@ -88,6 +88,20 @@ impl RetransmissionTimer {
         self.granted_wait = wait;
     }
 
+    /// If it runs, the wait of this attempt begins now.
+    pub(super) fn restart(&mut self, now: Time) {
+        if self.deadline.is_some() {
+            self.deadline = Some(now + self.wait());
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        match self.attempt <= self.schedule.retries {
+            true => self.schedule.wait(self.attempt),
+            false => self.granted_wait,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Time> {
         self.deadline
     }
@@ -103,11 +117,7 @@ impl RetransmissionTimer {
             return Expiry::GiveUp;
         }
         self.attempt += 1;
-        let wait = match self.attempt <= self.schedule.retries {
-            true => self.schedule.wait(self.attempt),
-            false => self.granted_wait,
-        };
-        self.deadline = Some(now + wait);
+        self.deadline = Some(now + self.wait());
         Expiry::Retransmit
     }
 }
