@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -71,6 +72,8 @@ pub(super) struct Rounds<'a> {
     again: Option<Range<usize>>,
     /// There are no more to be met.
     fed_up: bool,
+    /// Ports of our own that probes leave from: their turn comes last.
+    put_off: Vec<(Rc<Destination>, usize)>,
     /// One for each of those.
     summaries: Vec<Summary>,
     total: Summary,
@@ -104,6 +107,7 @@ impl<'a> Rounds<'a> {
             known: Vec::new(),
             again: None,
             fed_up: false,
+            put_off: Vec::new(),
             summaries: Vec::new(),
             total: Summary::default(),
             tally: Tally::new(0, !plan.expect.is_empty()),
@@ -180,7 +184,7 @@ impl<'a> Rounds<'a> {
     fn launch_next(&mut self) -> Result<Option<Next>, RunError> {
         if let Some(again) = &mut self.again {
             let Some(index) = again.next() else {
-                return Ok(Some(Next::Never));
+                return self.launch_put_off();
             };
             let destination = self.known[index].clone();
             // What cannot be probed is told the first time only.
@@ -210,7 +214,29 @@ impl<'a> Rounds<'a> {
             targets::Next::Wait => return Ok(Some(Next::Later)),
             targets::Next::End => {
                 self.fed_up = true;
-                return Ok(Some(Next::Never));
+                return self.launch_put_off();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Once nothing leaves from the ports that are targets themselves, others take their place.
+    fn launch_put_off(&mut self) -> Result<Option<Next>, RunError> {
+        let Some(Network { engine, sources }) = &mut self.network else {
+            return Ok(Some(Next::Never));
+        };
+        match (self.put_off.is_empty(), self.launched.is_empty()) {
+            (true, _) => return Ok(Some(Next::Never)),
+            (_, false) => return Ok(Some(Next::Later)),
+            _ => {}
+        }
+        let ports = self.put_off.iter().map(|(it, _)| it.target.port);
+        let moved = sources.move_away(engine.link_mut(), &ports.collect());
+        let moved = moved.map_err(RunError::Capture)?;
+        for (destination, index) in mem::take(&mut self.put_off) {
+            match &moved {
+                Ok(()) => self.launch(&destination, index)?,
+                Err(problem) => self.fail(&destination.target, index, problem)?,
             }
         }
         Ok(None)
@@ -235,10 +261,16 @@ impl<'a> Rounds<'a> {
     }
 
     /// Begins to probe a destination, or tells why not.
-    fn launch(&mut self, destination: &Destination, index: usize) -> Result<(), RunError> {
+    fn launch(&mut self, destination: &Rc<Destination>, index: usize) -> Result<(), RunError> {
         let (plan, seq) = (self.plan, self.seq);
         let target = &destination.target;
         let problem = match (&destination.way, &target.remote, &mut self.network) {
+            (Ok(departure), Ok(remote), Some(Network { sources, .. }))
+                if sources.hold(&departure.route, *remote) =>
+            {
+                self.put_off.push((destination.clone(), index));
+                return Ok(());
+            }
             (Ok(departure), Ok(remote), Some(Network { engine, sources })) => {
                 let source = sources.take(engine.link_mut(), &departure.route, *remote);
                 match source.map_err(RunError::Capture)? {
@@ -258,8 +290,13 @@ impl<'a> Rounds<'a> {
             (Err(problem), ..) => problem.clone(),
             _ => unreachable!("where there is a way there is a network"),
         };
+        self.fail(target, index, &problem)
+    }
+
+    /// A target cannot be probed.
+    fn fail(&mut self, target: &Target, index: usize, why: &Problem) -> Result<(), RunError> {
+        let record = blank(self.plan, target, self.seq, why_not(why));
         self.seq += 1;
-        let record = blank(plan, target, seq, why_not(&problem));
         self.tell(index, &record)
     }
 

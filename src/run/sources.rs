@@ -1,7 +1,8 @@
 //! The source ports: guarded, and none used twice towards a peer that may still hold the connection.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nix::libc;
@@ -79,7 +80,7 @@ impl<'a> Sources<'a> {
         let taboo = plan.only.as_ref().and_then(own_port);
         for wanted in sources.all_wanted() {
             for _ in 0..ports {
-                let guard = match guard(plan, wanted, taboo) {
+                let guard = match guard(plan, wanted, |port| taboo == Some(port)) {
                     Err(GuardError::Other(error)) if lacks_ipv6(wanted, &error) => break,
                     opened => opened.map_err(|error| guard_problem(error, plan.source_port))?,
                 };
@@ -124,10 +125,6 @@ impl<'a> Sources<'a> {
         route: &Route,
         remote: SocketAddr,
     ) -> io::Result<Result<(SocketAddr, Way), Problem>> {
-        if route.source == remote.ip() && self.open.iter().any(|it| it.port() == remote.port()) {
-            let text = format!("{remote} is a port that probes leave from: probe it on its own");
-            return Ok(Err(Problem::target("own-port", text)));
-        }
         let now = link.now();
         let wanted = self.wanted(route);
         let fits = |source: &Source| {
@@ -150,6 +147,39 @@ impl<'a> Sources<'a> {
         let source = &mut self.open[index];
         source.users += 1;
         Ok(Ok((route.local(source.port()), source.way)))
+    }
+
+    /// Whether `remote` is one of these ports: the kernel is silent there because of us.
+    pub(super) fn hold(&self, route: &Route, remote: SocketAddr) -> bool {
+        let is_it =
+            |it: &Source| it.port() == remote.port() && it.bound.is_ipv4() == remote.is_ipv4();
+        route.source == remote.ip() && self.open.iter().any(is_it)
+    }
+
+    /// Gives up all ports, which nothing leaves from any more, and takes others, none of `ports`.
+    ///
+    /// # Errors
+    /// The capture failed. The inner one: there are no others.
+    pub(super) fn move_away(
+        &mut self,
+        link: &mut Live,
+        ports: &HashSet<u16>,
+    ) -> io::Result<Result<(), Problem>> {
+        let old = mem::take(&mut self.open);
+        for Source { wanted, bound, .. } in &old {
+            if wanted.port() != 0 {
+                let text = format!("{bound} is where the probes leave from, and a target");
+                return Ok(Err(Problem::target("own-port", text)));
+            }
+            if self.open.iter().all(|it| it.wanted != *wanted) {
+                match guard(self.plan, *wanted, |port| ports.contains(&port)) {
+                    Ok(guard) => self.keep(link, *wanted, guard)?,
+                    Err(error) => return Ok(Err(guard_problem(error, None))),
+                };
+            }
+        }
+        old.iter().for_each(|source| link.release(source.bound));
+        Ok(Ok(()))
     }
 
     /// The connection is over.
@@ -204,7 +234,7 @@ impl<'a> Sources<'a> {
         let mut seen = Vec::new();
         let taboo = (route.source == remote.ip()).then_some(remote.port());
         while seen.len() < TRIES {
-            let guard = guard(self.plan, wanted, taboo)
+            let guard = guard(self.plan, wanted, |port| taboo == Some(port))
                 .map_err(|error| guard_problem(error, self.plan.source_port))?;
             let local = route.local(guard.port());
             match self.past(local, remote, now) {
@@ -249,13 +279,17 @@ fn own_port(destination: &Destination) -> Option<u16> {
     (departure.route.source == remote.ip()).then(|| remote.port())
 }
 
-/// Any port but the one that is `taboo`.
-fn guard(plan: &Plan, wanted: SocketAddr, taboo: Option<u16>) -> Result<Guard, GuardError> {
+/// Any port but one that is `taboo`.
+fn guard(
+    plan: &Plan,
+    wanted: SocketAddr,
+    taboo: impl Fn(u16) -> bool,
+) -> Result<Guard, GuardError> {
     // Held until another is found, so that it is not given again.
     let mut refused = Vec::new();
     loop {
         let guard = Guard::open(wanted, plan.guard)?;
-        if taboo != Some(guard.port()) {
+        if !taboo(guard.port()) {
             return Ok(guard);
         }
         refused.push(guard);
