@@ -72,10 +72,10 @@ fn each_answer_is_that_of_a_new_socket() {
 fn compare(source: Option<IpAddr>, interface: Option<&str>) {
     let mut routes = Routes::new(source, interface);
     let mut answers = 0;
-    for first in 0..DESTINATIONS.len() {
+    for first in DESTINATIONS {
         // Each after each.
         for second in DESTINATIONS {
-            for to in [DESTINATIONS[first], second].map(destination) {
+            for to in [first, second].map(destination) {
                 let answer = routes.to(to);
                 answers += usize::from(answer.is_ok());
                 let expected = route(to, source, interface);
