@@ -17,6 +17,9 @@ const V6: &str = "::1";
 const NOWHERE: &str = "192.0.2.1";
 const NOWHERE_V6: &str = "2001:db8::1";
 
+/// Whether it is this reason.
+type Reason = fn(&SendError) -> bool;
+
 #[test]
 fn packets_of_every_kind_leave_in_their_order() {
     in_lab(|| {
@@ -50,7 +53,7 @@ fn the_packet_that_is_refused_is_told_wherever_it_stands() {
         );
         for (ours, nowhere) in [(V4, NOWHERE), (V6, NOWHERE_V6)] {
             for refused in [0, 1, 63, 64, 65, 199] {
-                let unsendable: [(fn(&SendError) -> bool, Outgoing); 4] = [
+                let unsendable: [(Reason, Outgoing); 4] = [
                     (is_no_route, link.packet(refused, nowhere)),
                     (is_firewall, link.packet_to(81, refused, ours)),
                     (is_too_large, link.oversized(refused, ours)),
