@@ -135,7 +135,7 @@ pub struct Engine<L> {
     pace: Option<Pace>,
     /// Connections whose SYN waits for its turn to be repeated.
     repeats: VecDeque<Id>,
-    /// What the capture had lost when it was last asked.
+    /// What the capture had lost when it was last asked, which is once a turn.
     drops: u64,
 }
 
@@ -143,6 +143,7 @@ impl<L: Link> Engine<L> {
     /// An engine without connections.
     pub fn new(link: L) -> Engine<L> {
         Engine {
+            drops: link.capture_drops(),
             link,
             table: Table::default(),
             timers: Timers::default(),
@@ -157,7 +158,6 @@ impl<L: Link> Engine<L> {
             strays: None,
             pace: None,
             repeats: VecDeque::new(),
-            drops: 0,
         }
     }
 
@@ -193,7 +193,6 @@ impl<L: Link> Engine<L> {
 
     /// From now on SYNs leave at this pace, and silence is as long as it says.
     pub fn keep_pace(&mut self, pace: Pace) {
-        self.drops = self.link.capture_drops();
         self.pace = Some(pace);
     }
 
@@ -409,12 +408,11 @@ impl<L: Link> Engine<L> {
 
     /// What the capture has lost may have been answers.
     fn note_drops(&mut self) {
-        if let Some(pace) = &mut self.pace {
-            let drops = self.link.capture_drops();
-            if drops > self.drops {
-                self.drops = drops;
-                pace.capture_lost(self.link.now());
-            }
+        let drops = self.link.capture_drops();
+        if drops > self.drops {
+            self.drops = drops;
+            let now = self.link.now();
+            self.pace.iter_mut().for_each(|it| it.capture_lost(now));
         }
     }
 
@@ -538,7 +536,7 @@ impl<L: Link> Engine<L> {
         Moment {
             now: self.link.now(),
             wall: self.link.wall(),
-            drops: self.link.capture_drops(),
+            drops: self.drops,
         }
     }
 }

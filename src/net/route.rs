@@ -1,5 +1,6 @@
 //! Which source address, and what MTU, the kernel itself would use.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -400,6 +401,18 @@ fn scope_of(address: SocketAddr) -> u32 {
 /// [`RouteError::UnknownInterface`].
 pub fn interface_index(name: &str) -> Result<u32, RouteError> {
     if_nametoindex(name).map_err(|_| RouteError::UnknownInterface(name.to_owned()))
+}
+
+/// The names of interfaces, each asked for once.
+#[derive(Debug, Default)]
+pub struct InterfaceNames(HashMap<u32, String>);
+
+impl InterfaceNames {
+    /// The name of the interface with this index.
+    pub fn of(&mut self, index: u32) -> &str {
+        let known = self.0.entry(index);
+        known.or_insert_with(|| interface_name(index))
+    }
 }
 
 /// The index of the interface that a zone names, or numbers (RFC 4007 11.2).

@@ -4,7 +4,6 @@ use crate::engine::{Finished, Probe, Stop};
 use crate::exchange::{AnomalyKind, Exchange, Flow};
 use crate::link::SendError;
 use crate::net::guard::Way;
-use crate::net::route::interface_name;
 use crate::plan::{Departure, Plan, Problem};
 use crate::random;
 use crate::report::{Failure, LocalInfo, Mark, Record, TargetInfo};
@@ -13,12 +12,13 @@ use crate::targets::Target;
 use crate::tcp::Config;
 use crate::wire::{IpFields, SeqNumber};
 
-/// What came of the probe `seq` of `target`, its port guarded in this `way`.
+/// What came of the probe `seq` of `target`, its port guarded in this `way`. It left by `interface`.
 pub(super) fn record(
     plan: &Plan,
     target: &Target,
     seq: u64,
     (finished, way): (Finished, Way),
+    interface: Option<&str>,
 ) -> Record {
     Record {
         seq,
@@ -26,7 +26,7 @@ pub(super) fn record(
         target: target_info(target),
         local: LocalInfo {
             addr: Some(finished.flow.local),
-            interface: finished.interface.map(interface_name),
+            interface: interface.map(str::to_owned),
             guard: Some(way.to_string()),
         },
         requested: plan.course.end,
@@ -86,33 +86,20 @@ pub(super) fn marks(seq: u64, finished: &Finished) -> Vec<Mark> {
 
 /// Why there is no verdict, if there is none.
 fn refusal(finished: &Finished, target: &Target) -> Option<Failure> {
-    let input = target.input();
-    match &finished.refused {
-        Some(error @ SendError::Firewall) => {
-            return Some(failure(
-                "local-firewall",
-                &format!("{input}: nothing was sent: {error}"),
-            ));
-        }
-        Some(SendError::NoRoute(error)) => {
-            return Some(failure("no-route", &format!("{input}: no route: {error}")));
-        }
-        Some(SendError::Busy(error) | SendError::Other(error)) => {
-            return Some(failure(
-                "not-sent",
-                &format!("{input}: the SYN could not be sent: {error}"),
-            ));
-        }
-        None => {}
-    }
     let undecided = finished.exchange.verdict.is_none()
         && matches!(finished.stopped, Some(Stop::Interrupted | Stop::Unrecorded));
-    undecided.then(|| {
-        failure(
-            "interrupted",
-            &format!("{input}: interrupted before any answer"),
-        )
-    })
+    let (reason, text) = match &finished.refused {
+        Some(error @ SendError::Firewall) => {
+            ("local-firewall", format!("nothing was sent: {error}"))
+        }
+        Some(SendError::NoRoute(error)) => ("no-route", format!("no route: {error}")),
+        Some(SendError::Busy(error) | SendError::Other(error)) => {
+            ("not-sent", format!("the SYN could not be sent: {error}"))
+        }
+        None if undecided => ("interrupted", "interrupted before any answer".to_string()),
+        None => return None,
+    };
+    Some(failure(reason, &format!("{}: {text}", target.input())))
 }
 
 pub(super) fn why_not(problem: &Problem) -> Failure {

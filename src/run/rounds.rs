@@ -16,6 +16,7 @@ use crate::expect::Expectation;
 use crate::link::Link;
 use crate::net::Live;
 use crate::net::guard::Way;
+use crate::net::route::InterfaceNames;
 use crate::net::stamps::Stamping;
 use crate::plan::{Departures, Destination, Plan, Problem};
 use crate::report::{Record, Report, Summary, probe_value, summary_value};
@@ -78,6 +79,7 @@ pub(super) struct Rounds<'a> {
     summaries: Vec<Summary>,
     total: Summary,
     tally: Tally,
+    interfaces: InterfaceNames,
 }
 
 impl<'a> Rounds<'a> {
@@ -111,6 +113,7 @@ impl<'a> Rounds<'a> {
             summaries: Vec::new(),
             total: Summary::default(),
             tally: Tally::new(0, !plan.expect.is_empty()),
+            interfaces: InterfaceNames::default(),
         };
         run.begun = run.now();
         run.deadline = plan.deadline.map(|longest| run.begun + longest);
@@ -323,7 +326,8 @@ impl<'a> Rounds<'a> {
         if let Some(Network { sources, .. }) = &mut self.network {
             sources.used(now, finished.flow, &finished.exchange);
         }
-        let record = record(self.plan, &target, seq, (finished, way));
+        let interface = finished.interface.map(|index| self.interfaces.of(index));
+        let record = record(self.plan, &target, seq, (finished, way), interface);
         self.tell(index, &record)
     }
 

@@ -154,28 +154,27 @@ impl Connection {
     }
 
     fn options(&self, now: Time, flags: Flags) -> Options {
-        let mut options = Vec::new();
+        let mut options = Options::default();
         let acknowledges = flags.contains(Flags::ACK);
         if self.uses_timestamps() {
             // RFC 7323 3.2: in every segment once agreed; TSecr is valid only beside ACK.
-            options.extend([
-                TcpOption::Nop,
-                TcpOption::Nop,
-                TcpOption::Timestamps {
-                    val: self.timestamp(now),
-                    ecr: if acknowledges { self.ts_recent } else { 0 },
-                },
-            ]);
+            options.push(TcpOption::Nop);
+            options.push(TcpOption::Nop);
+            options.push(TcpOption::Timestamps {
+                val: self.timestamp(now),
+                ecr: if acknowledges { self.ts_recent } else { 0 },
+            });
         }
         // The answer to what came out of order says so; text would be cut short by it.
         if flags == Flags::ACK && self.negotiated.is_some_and(|agreed| agreed.sack) {
             let blocks = self.sack_blocks();
             if !blocks.is_empty() {
-                options.extend([TcpOption::Nop, TcpOption::Nop]);
+                options.push(TcpOption::Nop);
+                options.push(TcpOption::Nop);
                 options.push(TcpOption::Sack(blocks.to_vec()));
             }
         }
-        Options::from(options)
+        options
     }
 
     /// RFC 2018 3: as many as the header has room for.
@@ -209,7 +208,7 @@ impl Connection {
             },
             flags,
             window: self.config.window,
-            options: Options::from(ours.collect::<Vec<_>>()),
+            options: ours.collect(),
             ..Segment::default()
         }
     }

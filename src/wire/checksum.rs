@@ -16,6 +16,12 @@ pub(super) fn transport(parts: &[&[u8]], src: IpAddr, dst: IpAddr, protocol: u8)
     Some(!fold(message + u64::from(pseudo)))
 }
 
+/// The checksum of an IPv4 header, its own field taken for 0 (RFC 791 3.1). It comes in parts, all but
+/// the last of whole words of 32 bits.
+pub(super) fn header(parts: &[&[u8]]) -> u16 {
+    !fold(parts.iter().map(|part| sum(part)).sum())
+}
+
 /// The sum of a pseudo-header, not complemented: what an operating system leaves in the field for
 /// hardware that goes on summing from there.
 pub(super) fn pseudo(len: usize, src: IpAddr, dst: IpAddr, protocol: u8) -> u16 {

@@ -106,9 +106,24 @@ impl IpHeader {
     /// The bytes of this header.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len());
+        self.emit_to(&mut bytes);
+        bytes
+    }
+
+    /// Appends what [`IpHeader::emit`] gives.
+    pub(super) fn emit_to(&self, bytes: &mut Vec<u8>) {
         match self {
-            IpHeader::V4(ip) => ip.emit(),
-            IpHeader::V6(ip) => ip.emit(),
+            IpHeader::V4(ip) => ip.emit_to(bytes),
+            IpHeader::V6(ip) => ip.emit_to(bytes),
+        }
+    }
+
+    /// Bytes of what [`IpHeader::emit`] gives.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            IpHeader::V4(ip) => ip.len(),
+            IpHeader::V6(ip) => ip.len(),
         }
     }
 

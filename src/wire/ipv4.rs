@@ -4,9 +4,8 @@ use std::net::Ipv4Addr;
 
 use pnet_packet::ip::IpNextHeaderProtocol;
 use pnet_packet::ipv4::{Ipv4Packet, MutableIpv4Packet};
-use pnet_packet::util;
 
-use super::WireError;
+use super::{WireError, checksum};
 
 /// An IPv4 header (RFC 791 3.1). The header length is not a field: it follows from the options.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,15 +88,32 @@ impl Ipv4Header {
     /// whole words with zeros and cut at [`Ipv4Header::MAX_OPTIONS`].
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        let mut options = self.options.clone();
-        options.resize(options.len().next_multiple_of(4), 0);
-        options.truncate(Self::MAX_OPTIONS);
-        let mut bytes = vec![0; Self::MIN_LEN];
+        let mut bytes = Vec::with_capacity(self.len());
+        self.emit_to(&mut bytes);
+        bytes
+    }
+
+    /// Appends what [`Ipv4Header::emit`] gives.
+    pub(super) fn emit_to(&self, bytes: &mut Vec<u8>) {
+        let end = bytes.len() + self.len();
+        bytes.extend_from_slice(&self.fixed(self.checksum));
+        let there = self.options.len().min(Self::MAX_OPTIONS);
+        bytes.extend_from_slice(&self.options[..there]);
+        bytes.resize(end, 0);
+    }
+
+    /// Bytes of what [`Ipv4Header::emit`] gives.
+    pub(super) fn len(&self) -> usize {
+        let options = self.options.len().next_multiple_of(4);
+        Self::MIN_LEN + options.min(Self::MAX_OPTIONS)
+    }
+
+    fn fixed(&self, checksum: u16) -> [u8; Self::MIN_LEN] {
+        let mut bytes = [0; Self::MIN_LEN];
         let mut ip =
             MutableIpv4Packet::new(&mut bytes).expect("the buffer holds the fixed IPv4 header");
         ip.set_header_length(
-            u8::try_from((Self::MIN_LEN + options.len()) / 4)
-                .expect("options are at most 40 bytes, so at most 15"),
+            u8::try_from(self.len() / 4).expect("options are at most 40 bytes, so at most 15"),
         );
         ip.set_version(4);
         ip.set_dscp(self.dscp & 0x3f);
@@ -108,10 +124,9 @@ impl Ipv4Header {
         ip.set_fragment_offset(self.fragment_offset & 0x1fff);
         ip.set_ttl(self.ttl);
         ip.set_next_level_protocol(IpNextHeaderProtocol(self.protocol));
-        ip.set_checksum(self.checksum);
+        ip.set_checksum(checksum);
         ip.set_source(self.src);
         ip.set_destination(self.dst);
-        bytes.extend_from_slice(&options);
         bytes
     }
 
@@ -130,14 +145,19 @@ impl Ipv4Header {
     /// The same header with the checksum that it should have.
     #[must_use]
     pub fn with_checksum(self) -> Ipv4Header {
-        let checksum = util::checksum(&self.emit(), 5);
+        let checksum = self.computed_checksum();
         Ipv4Header { checksum, ..self }
     }
 
     /// The header checksum is right.
     #[must_use]
     pub fn checksum_ok(&self) -> bool {
-        super::checksum::agrees(self.checksum, util::checksum(&self.emit(), 5))
+        checksum::agrees(self.checksum, self.computed_checksum())
+    }
+
+    fn computed_checksum(&self) -> u16 {
+        let options = &self.options[..self.options.len().min(Self::MAX_OPTIONS)];
+        checksum::header(&[&self.fixed(0), options])
     }
 }
 

@@ -173,9 +173,16 @@ impl Ipv6Header {
     /// The bytes of this header and its extension headers, the length field as it stands.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        let mut bytes = vec![0; Self::MIN_LEN];
+        let mut bytes = Vec::with_capacity(self.len());
+        self.emit_to(&mut bytes);
+        bytes
+    }
+
+    /// Appends what [`Ipv6Header::emit`] gives.
+    pub(super) fn emit_to(&self, bytes: &mut Vec<u8>) {
+        let mut fixed = [0; Self::MIN_LEN];
         let mut ip =
-            MutableIpv6Packet::new(&mut bytes).expect("the buffer holds the fixed IPv6 header");
+            MutableIpv6Packet::new(&mut fixed).expect("the buffer holds the fixed IPv6 header");
         ip.set_version(6);
         ip.set_traffic_class(self.dscp << 2 | self.ecn & 3);
         ip.set_flow_label(self.flow_label & 0xf_ffff);
@@ -184,10 +191,10 @@ impl Ipv6Header {
         ip.set_hop_limit(self.hop_limit);
         ip.set_source(self.src);
         ip.set_destination(self.dst);
+        bytes.extend_from_slice(&fixed);
         for extension in &self.extensions {
             bytes.extend_from_slice(&extension.bytes);
         }
-        bytes
     }
 
     /// Protocol number of what follows the last extension header.
@@ -197,7 +204,7 @@ impl Ipv6Header {
         last.map_or(self.next_header, Extension::next_header)
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         let extensions = self.extensions.iter().map(|it| it.bytes.len());
         Self::MIN_LEN + extensions.sum::<usize>()
     }

@@ -112,25 +112,25 @@ impl TcpOption {
         }
     }
 
-    fn emit_to(&self, bytes: &mut Vec<u8>) {
+    fn emit_to(&self, bytes: &mut Bytes) {
         match self {
             TcpOption::End { rest } => {
-                bytes.push(END);
-                bytes.extend_from_slice(rest);
+                bytes.extend(&[END]);
+                bytes.extend(rest);
             }
-            TcpOption::Nop => bytes.push(NOP),
-            TcpOption::Malformed(tail) => bytes.extend_from_slice(tail),
+            TcpOption::Nop => bytes.extend(&[NOP]),
+            TcpOption::Malformed(tail) => bytes.extend(tail),
             _ => self.emit_sized(bytes),
         }
     }
 
     /// The options that have a length byte.
-    fn emit_sized(&self, bytes: &mut Vec<u8>) {
+    fn emit_sized(&self, bytes: &mut Bytes) {
         // A longer one fits no header anyway and is cut there.
         let len = u8::try_from(self.wire_len()).unwrap_or(u8::MAX);
         let mut put = |kind: u8, data: &[&[u8]]| {
-            bytes.extend_from_slice(&[kind, len]);
-            data.iter().for_each(|part| bytes.extend_from_slice(part));
+            bytes.extend(&[kind, len]);
+            data.iter().for_each(|part| bytes.extend(part));
         };
         match self {
             TcpOption::End { .. } | TcpOption::Nop | TcpOption::Malformed(_) => {}
@@ -140,8 +140,8 @@ impl TcpOption {
             TcpOption::Sack(blocks) => {
                 put(SACK, &[]);
                 for (left, right) in blocks {
-                    bytes.extend_from_slice(&left.0.to_be_bytes());
-                    bytes.extend_from_slice(&right.0.to_be_bytes());
+                    bytes.extend(&left.0.to_be_bytes());
+                    bytes.extend(&right.0.to_be_bytes());
                 }
             }
             TcpOption::Timestamps { val, ecr } => {
@@ -200,6 +200,21 @@ impl Bytes {
         match self {
             Bytes::Short { len, bytes } => &bytes[..usize::from(*len)],
             Bytes::Long(bytes) => bytes,
+        }
+    }
+
+    fn extend(&mut self, more: &[u8]) {
+        match self {
+            Bytes::Short { len, bytes } => {
+                let (there, all) = (usize::from(*len), usize::from(*len) + more.len());
+                if let Some(room) = bytes.get_mut(there..all) {
+                    room.copy_from_slice(more);
+                    *len = all as u8;
+                } else {
+                    *self = Bytes::Long([&bytes[..there], more].concat());
+                }
+            }
+            Bytes::Long(bytes) => bytes.extend_from_slice(more),
         }
     }
 }
@@ -317,9 +332,7 @@ impl Options {
 
     /// Appends one. After what ends a list, it is no longer an option but part of that.
     pub fn push(&mut self, option: TcpOption) {
-        let mut bytes = self.emit();
-        option.emit_to(&mut bytes);
-        *self = Options::parse(&bytes);
+        option.emit_to(&mut self.0);
     }
 
     /// The same, filled up to whole words with End of Option List and zeros (RFC 9293 3.1). A
@@ -405,9 +418,15 @@ impl Options {
 
 impl From<Vec<TcpOption>> for Options {
     fn from(options: Vec<TcpOption>) -> Options {
-        let mut bytes = Vec::with_capacity(Self::MAX_LEN);
-        options.iter().for_each(|option| option.emit_to(&mut bytes));
-        Options::parse(&bytes)
+        options.into_iter().collect()
+    }
+}
+
+impl FromIterator<TcpOption> for Options {
+    fn from_iter<I: IntoIterator<Item = TcpOption>>(options: I) -> Options {
+        let mut all = Options::default();
+        options.into_iter().for_each(|option| all.push(option));
+        all
     }
 }
 

@@ -85,13 +85,24 @@ impl Payload {
         payload
     }
 
-    fn emit(&self) -> Vec<u8> {
+    fn emit_to(&self, bytes: &mut Vec<u8>) {
         match self {
-            Payload::Tcp(segment) => segment.emit(),
-            Payload::Icmp(message) => message.emit(),
-            Payload::Fragment(bytes) | Payload::Malformed { bytes, .. } | Payload::Other(bytes) => {
-                bytes.clone()
-            }
+            Payload::Tcp(segment) => segment.emit_to(bytes),
+            Payload::Icmp(message) => bytes.extend(message.emit()),
+            Payload::Fragment(all)
+            | Payload::Malformed { bytes: all, .. }
+            | Payload::Other(all) => bytes.extend_from_slice(all),
+        }
+    }
+
+    /// Bytes that it takes.
+    fn len(&self) -> usize {
+        match self {
+            Payload::Tcp(segment) => segment.len(),
+            Payload::Icmp(message) => message.emit().len(),
+            Payload::Fragment(all)
+            | Payload::Malformed { bytes: all, .. }
+            | Payload::Other(all) => all.len(),
         }
     }
 }
@@ -167,13 +178,18 @@ impl Packet {
     /// The bytes of this packet, lengths and checksums as they stand.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
-        [self.ip.emit(), self.payload.emit(), self.trailer.clone()].concat()
+        let len = self.ip.len() + self.payload.len() + self.trailer.len();
+        let mut bytes = Vec::with_capacity(len);
+        self.ip.emit_to(&mut bytes);
+        self.payload.emit_to(&mut bytes);
+        bytes.extend_from_slice(&self.trailer);
+        bytes
     }
 
     /// Bytes that the IP header counts but the capture does not hold (a snapshot length).
     #[must_use]
     pub fn missing(&self) -> usize {
-        let there = self.ip.emit().len() + self.payload.emit().len();
+        let there = self.ip.len() + self.payload.len();
         let declared = self.ip.packet_len().unwrap_or(there);
         declared.saturating_sub(there)
     }
@@ -235,7 +251,7 @@ impl Packet {
     }
 
     fn wrap(src: IpAddr, dst: IpAddr, protocol: u8, payload: Payload, ip: &IpFields) -> Packet {
-        let payload_len = payload.emit().len();
+        let payload_len = payload.len();
         let ip = match (src, dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => IpHeader::V4(
                 Ipv4Header {

@@ -104,9 +104,22 @@ impl Segment {
     /// another length are padded as [`Options::padded`] does, longer ones are cut.
     #[must_use]
     pub fn emit(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len());
+        self.emit_to(&mut bytes);
+        bytes
+    }
+
+    /// Appends what [`Segment::emit`] gives.
+    pub(super) fn emit_to(&self, bytes: &mut Vec<u8>) {
         let options = self.options.in_header();
-        let fixed = self.fixed_header(self.checksum, options.len());
-        [&fixed[..], &options, &self.payload].concat()
+        bytes.extend_from_slice(&self.fixed_header(self.checksum, options.len()));
+        bytes.extend_from_slice(&options);
+        bytes.extend_from_slice(&self.payload);
+    }
+
+    /// Bytes of what [`Segment::emit`] gives.
+    pub(super) fn len(&self) -> usize {
+        self.header_len() + self.payload.len()
     }
 
     fn fixed_header(&self, checksum: u16, options_len: usize) -> [u8; Self::MIN_HEADER] {
@@ -176,7 +189,7 @@ impl Segment {
     /// sum of the pseudo-header, with or without the length.
     #[must_use]
     pub fn checksum_unfilled(&self, src: IpAddr, dst: IpAddr) -> bool {
-        let len = self.header_len() + self.payload.len();
+        let len = self.len();
         let is_pseudo = |len| self.checksum == checksum::pseudo(len, src, dst, PROTOCOL_TCP);
         self.checksum == 0 || is_pseudo(len) || is_pseudo(0)
     }
