@@ -520,6 +520,7 @@ impl<L: Link> Engine<L> {
             return;
         }
         let (table, finished) = (&mut self.table, &mut self.finished);
+        let strays = &mut self.strays;
         let interrupted = self.interrupted;
         self.closing.retain(|&id| {
             let is_over = |it: &Connection| it.is_finished(moment.now, caught_up);
@@ -527,6 +528,9 @@ impl<L: Link> Engine<L> {
                 return true;
             }
             let over = table.remove(id);
+            if let (Some(strays), Some(over)) = (strays.as_mut(), &over) {
+                strays.expect(over.missing());
+            }
             finished.extend(over.map(|it| (id, it.finish(moment, interrupted))));
             false
         });

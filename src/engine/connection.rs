@@ -363,9 +363,14 @@ impl Connection {
         }
     }
 
+    /// Segments of ours that were not captured leaving.
+    pub(super) fn missing(&self) -> &[Segment] {
+        self.ledger.missing()
+    }
+
     /// Where the capture lost frames, ours may be among them: nothing can be said.
     fn note_missing(&mut self, lost: u64) {
-        let missing = self.ledger.missing();
+        let missing = self.missing().len();
         if missing > 0 && lost == 0 && self.refused.is_none() {
             let text = format!(
                 "{missing} of our segments never left this host: the next hop did not answer, or a local rule dropped them"

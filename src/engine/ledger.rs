@@ -36,9 +36,9 @@ impl Ledger {
         !self.awaited.is_empty() && self.sent > self.awaited.len() as u64
     }
 
-    /// How many were never captured.
-    pub(super) fn missing(&self) -> usize {
-        self.awaited.len()
+    /// Those that were not captured.
+    pub(super) fn missing(&self) -> &[Segment] {
+        &self.awaited
     }
 
     /// Whether the same packet was just captured on another interface.

@@ -1,6 +1,6 @@
 //! Segments of connections that are over: a peer that missed the end of one is told.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::net::SocketAddr;
 
 use crate::clock::Time;
@@ -13,12 +13,17 @@ use super::ledger::Ledger;
 /// So many a second are answered: nobody makes us send as much as they do.
 const PER_SECOND: u32 = 1000;
 
+/// So many RSTs are waited for. Those before them were lost by the capture, or went nowhere.
+const MOST_LATE: usize = 4096;
+
 /// Our ports, on which nothing is under way with whoever sends to them.
 #[derive(Debug, Default)]
 pub(super) struct Strays {
     ports: HashSet<SocketAddr>,
     throttle: Throttle,
     ledger: Ledger,
+    /// The last RSTs of connections that were not captured before these were over.
+    late: VecDeque<Segment>,
     kernel_rst: u64,
 }
 
@@ -45,7 +50,7 @@ impl Strays {
         let (src, dst) = (packet.ip.src(), packet.ip.dst());
         let leaves = self.ports.contains(&SocketAddr::new(src, segment.src_port));
         if frame.direction.is_sent() && leaves {
-            let is_ours = self.ledger.captured(segment);
+            let is_ours = self.ledger.captured(segment) || self.late.contains(segment);
             self.kernel_rst += u64::from(segment.flags.rst() && !is_ours);
             return None;
         }
@@ -68,6 +73,14 @@ impl Strays {
             scope: 0,
         };
         Some((packet.into_tcp().unwrap_or_default(), outgoing))
+    }
+
+    /// A connection is over, and these were not captured leaving.
+    pub(super) fn expect(&mut self, segments: &[Segment]) {
+        let resets = segments.iter().filter(|segment| segment.flags.rst());
+        self.late.extend(resets.cloned());
+        let excess = self.late.len().saturating_sub(MOST_LATE);
+        self.late.drain(..excess);
     }
 
     /// An answer has left.
