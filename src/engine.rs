@@ -3,6 +3,7 @@
 //! One connection and tens of thousands go the same way. A turn of the engine takes what has been
 //! captured, sees to the timers, and sends all that follows from both.
 
+mod closing;
 mod connection;
 mod ledger;
 mod order;
@@ -24,6 +25,7 @@ use crate::observe::Detail;
 use crate::session::Handshake;
 use crate::wire::{IpFields, Packet};
 
+use closing::Closing;
 use connection::{Connection, Moment};
 use order::InOrder;
 use outbox::Outbox;
@@ -120,8 +122,7 @@ pub struct Engine<L> {
     timers: Timers,
     outbox: Outbox,
     frames: InOrder,
-    /// Connections that are over, but for what is still to leave, to be captured or to be told.
-    closing: Vec<Id>,
+    closing: Closing,
     finished: VecDeque<(Id, Finished)>,
     deadline: Option<Time>,
     /// Since then frames have been waiting all the time.
@@ -149,7 +150,7 @@ impl<L: Link> Engine<L> {
             timers: Timers::default(),
             outbox: Outbox::default(),
             frames: InOrder::default(),
-            closing: Vec::new(),
+            closing: Closing::default(),
             finished: VecDeque::new(),
             deadline: None,
             behind_since: None,
@@ -230,7 +231,7 @@ impl<L: Link> Engine<L> {
 
     /// Connections that are not over yet.
     pub fn under_way(&self) -> usize {
-        self.table.len() - self.closing.len()
+        self.table.len() - self.closing.count
     }
 
     /// Neither is any under way, nor one that is over still to be told of.
@@ -290,7 +291,10 @@ impl<L: Link> Engine<L> {
             self.outbox.push(id, segment, packet);
         }
         if connection.is_newly_over(now) {
-            self.closing.push(id);
+            self.closing.add(id, now + connection::OWN_FRAMES);
+        }
+        if connection.is_over() {
+            self.closing.touch(id);
         }
         if let Some(timeout) = connection.poll_timeout()
             && connection.woken_at.is_none_or(|at| timeout < at)
@@ -324,15 +328,17 @@ impl<L: Link> Engine<L> {
 
     /// When something is to be done, whether or not a frame comes.
     fn next_wake(&self, records: bool) -> Option<Time> {
-        let closing = &self.closing;
-        let waiting = closing.iter().filter_map(|&id| self.table.get(id));
-        let own_frames = waiting.filter_map(Connection::awaits_frames_until).min();
-        let told = self
-            .frames
-            .next()
-            .filter(|_| records || !closing.is_empty());
+        let is_closing = self.closing.count > 0;
+        let told = self.frames.next().filter(|_| records || is_closing);
+        let own_frames = match self.under_way() {
+            0 => {
+                let waiting = self.closing.ids().filter_map(|id| self.table.get(id));
+                waiting.filter_map(Connection::awaits_frames_until).min()
+            }
+            _ => self.closing.next(),
+        };
         // Nobody else is under way: what has come by now is all.
-        let last = closing.len() == self.table.len() && !closing.is_empty();
+        let last = is_closing && self.under_way() == 0;
         let at_once = (last && own_frames.is_none()).then_some(Time::default());
         let turn = self.pace.as_ref().filter(|_| !self.repeats.is_empty());
         let turn = turn.map(|pace| pace.ready(self.link.now()));
@@ -389,10 +395,11 @@ impl<L: Link> Engine<L> {
     }
 
     fn hand(&mut self, id: Id, frame: Frame, packet: Packet) {
-        let (now, wall) = (self.link.now(), self.link.wall());
+        let now = self.link.now();
         let Some(connection) = self.table.get_mut(id) else {
             return;
         };
+        let wall = || self.link.wall();
         let was_opening = connection.is_opening();
         if let Some(caught) = connection.take(now, wall, frame, packet) {
             if was_opening
@@ -502,14 +509,18 @@ impl<L: Link> Engine<L> {
                 Some(recorder) => Some(&mut **recorder),
                 None => None,
             };
-            if connection.tell(id, caught, recorder).is_break() {
+            let told = connection.tell(id, caught, recorder);
+            if connection.is_over() {
+                self.closing.touch(id);
+            }
+            if told.is_break() {
                 self.stop(Stop::Unrecorded);
             }
         }
     }
 
     fn finish(&mut self, drained: bool) {
-        if self.closing.is_empty() {
+        if self.closing.count == 0 {
             return;
         }
         let moment = self.moment();
@@ -519,21 +530,19 @@ impl<L: Link> Engine<L> {
         if self.table.len() == 1 && !caught_up {
             return;
         }
-        let (table, finished) = (&mut self.table, &mut self.finished);
-        let strays = &mut self.strays;
-        let interrupted = self.interrupted;
-        self.closing.retain(|&id| {
-            let is_over = |it: &Connection| it.is_finished(moment.now, caught_up);
-            if !table.get(id).is_none_or(is_over) {
-                return true;
+        for id in self.closing.poll(moment.now, caught_up) {
+            let is_finished = |it: &Connection| it.is_finished(moment.now, caught_up);
+            if self.table.get(id).is_some_and(is_finished)
+                && let Some(over) = self.table.remove(id)
+            {
+                self.closing.remove(|id| self.table.get(id).is_some());
+                if let Some(strays) = &mut self.strays {
+                    strays.expect(over.missing());
+                }
+                let finished = over.finish(moment, self.interrupted);
+                self.finished.push_back((id, finished));
             }
-            let over = table.remove(id);
-            if let (Some(strays), Some(over)) = (strays.as_mut(), &over) {
-                strays.expect(over.missing());
-            }
-            finished.extend(over.map(|it| (id, it.finish(moment, interrupted))));
-            false
-        });
+        }
     }
 
     fn moment(&self) -> Moment {

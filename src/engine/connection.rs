@@ -17,7 +17,7 @@ use super::{Attempts, Finished, Probe, Stop};
 
 /// How long to wait for the tap to show our own last segments. They are queued there before
 /// sending returns, unless the neighbour's address is still being asked for.
-const OWN_FRAMES: Duration = Duration::from_millis(50);
+pub(super) const OWN_FRAMES: Duration = Duration::from_millis(50);
 
 /// A wall clock that moves this much against the monotonic one was set, not drifting.
 const CLOCK_STEP_NS: u64 = 20_000_000;
@@ -156,6 +156,11 @@ impl Connection {
         newly
     }
 
+    /// The session has come to its end.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+
     /// The next segment, and the packet it leaves in.
     pub(super) fn poll_transmit(&mut self) -> Option<(Segment, Outgoing)> {
         let Flow { local, remote } = self.probe.flow;
@@ -206,7 +211,7 @@ impl Connection {
     pub(super) fn take(
         &mut self,
         now: Time,
-        wall: Stamp,
+        wall: impl FnOnce() -> Stamp,
         frame: Frame,
         packet: Packet,
     ) -> Option<Caught> {
@@ -217,7 +222,7 @@ impl Connection {
         }
         let at = frame.stamp.unwrap_or_else(|| {
             self.stamped = false;
-            wall
+            wall()
         });
         if self.ledger.is_copy(at, &frame) {
             return None;

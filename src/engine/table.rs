@@ -16,37 +16,53 @@ pub type Id = u64;
 /// By name, and by addresses and ports.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    connections: HashMap<Id, Box<Connection>, RandomState>,
+    /// Each stays in its place. A place that is free is taken again.
+    places: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    names: HashMap<Id, usize, RandomState>,
     flows: HashMap<Flow, Id, RandomState>,
 }
 
 impl Table {
     pub(super) fn insert(&mut self, id: Id, connection: Connection) {
         self.flows.insert(bare(connection.flow()), id);
-        self.connections.insert(id, Box::new(connection));
+        let connection = Some(connection);
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.places[place] = connection;
+                place
+            }
+            None => {
+                self.places.push(connection);
+                self.places.len() - 1
+            }
+        };
+        self.names.insert(id, place);
     }
 
-    pub(super) fn remove(&mut self, id: Id) -> Option<Box<Connection>> {
-        let connection = self.connections.remove(&id)?;
+    pub(super) fn remove(&mut self, id: Id) -> Option<Connection> {
+        let place = self.names.remove(&id)?;
+        let connection = self.places[place].take()?;
+        self.free.push(place);
         self.flows.remove(&bare(connection.flow()));
         Some(connection)
     }
 
     pub(super) fn get(&self, id: Id) -> Option<&Connection> {
-        self.connections.get(&id).map(Box::as_ref)
+        self.places[*self.names.get(&id)?].as_ref()
     }
 
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Connection> {
-        self.connections.get_mut(&id).map(Box::as_mut)
+        self.places[*self.names.get(&id)?].as_mut()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.connections.len()
+        self.names.len()
     }
 
     /// In order of their names.
     pub(super) fn ids(&self) -> Vec<Id> {
-        let mut ids: Vec<Id> = self.connections.keys().copied().collect();
+        let mut ids: Vec<Id> = self.names.keys().copied().collect();
         ids.sort_unstable();
         ids
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::exchange::{Exchange, Retransmitted};
 use crate::report::{Connection, Each, Names};
 
-use super::exchange::{self, Peer, Told, state_names};
+use super::exchange::{self, Peer, StateNames, Told};
 use super::{SCHEMA, rfc3339};
 
 #[derive(Serialize)]
@@ -73,7 +73,7 @@ pub(super) struct MoreOfHandshake {
 pub(super) struct MoreOfClose {
     manner: &'static str,
     reset_by: Option<&'static str>,
-    reset_in: Option<Vec<&'static str>>,
+    reset_in: Option<StateNames>,
 }
 
 #[derive(Serialize)]
@@ -143,7 +143,7 @@ fn told(connection: &Connection, segments: bool) -> Told<'_> {
     told.close.more = Some(MoreOfClose {
         manner: close.manner.word(),
         reset_by: close.reset.map(|(end, _)| names.of(end)),
-        reset_in: close.reset.map(|(_, states)| state_names(states)),
+        reset_in: close.reset.map(|(_, states)| StateNames(states)),
     });
     told
 }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::exchange::{self, DataRecord, End, Exchange, Offer};
+use crate::exchange::{self, DataRecord, End, Exchange, Offer, StateChange};
 use crate::report::{Names, printable};
-use crate::tcp::StateSet;
+use crate::tcp::{State, StateSet};
 
 use super::connection::{MoreOfClose, MoreOfHandshake};
 
@@ -19,7 +19,7 @@ pub(super) struct Told<'a> {
     peer: Option<Peer>,
     data: Data,
     pub(super) close: Close,
-    states: Vec<StateLine>,
+    states: States<'a>,
     segments: Option<Vec<Segment>>,
     icmp: Option<Icmp>,
     anomalies: Vec<Anomaly<'a>>,
@@ -78,12 +78,38 @@ pub(super) struct Close {
     pub(super) more: Option<MoreOfClose>,
 }
 
+/// Written from where they are, as there are many of them.
+pub(super) struct States<'a> {
+    changes: &'a [StateChange],
+    names: Names,
+}
+
+impl Serialize for States<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.changes.iter().map(|change| StateLine {
+            t_ns: change.t_ns,
+            end: self.names.of(change.end),
+            state: StateNames(change.states),
+            basis: change.basis.word(),
+        }))
+    }
+}
+
 #[derive(Serialize)]
-pub(super) struct StateLine {
+struct StateLine {
     t_ns: i64,
     end: &'static str,
-    state: Vec<&'static str>,
+    state: StateNames,
     basis: &'static str,
+}
+
+/// The states of a set, as RFC 9293 names them.
+pub(super) struct StateNames(pub(super) StateSet);
+
+impl Serialize for StateNames {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(State::name))
+    }
 }
 
 #[derive(Serialize)]
@@ -124,7 +150,10 @@ pub(super) fn told(exchange: &Exchange, names: Names, segments: bool) -> Told<'_
         peer: exchange.peer.as_ref().map(peer),
         data: data(&exchange.data),
         close: close(exchange, names),
-        states: states(exchange, names),
+        states: States {
+            changes: &exchange.states,
+            names,
+        },
         segments: segments.then(|| all_segments(exchange)),
         icmp: exchange.icmp.map(|icmp| Icmp {
             r#type: icmp.icmp_type,
@@ -199,16 +228,6 @@ fn close(exchange: &Exchange, names: Names) -> Close {
     }
 }
 
-fn states(exchange: &Exchange, names: Names) -> Vec<StateLine> {
-    let line = |change: &exchange::StateChange| StateLine {
-        t_ns: change.t_ns,
-        end: names.of(change.end),
-        state: state_names(change.states),
-        basis: change.basis.word(),
-    };
-    exchange.states.iter().map(line).collect()
-}
-
 fn all_segments(exchange: &Exchange) -> Vec<Segment> {
     let line = |record: &exchange::SegmentRecord| Segment {
         t_ns: record.t_ns,
@@ -225,9 +244,4 @@ fn all_segments(exchange: &Exchange) -> Vec<Segment> {
         options: record.segment.options.to_string(),
     };
     exchange.segments.iter().map(line).collect()
-}
-
-/// The states of a set, as RFC 9293 names them.
-pub(super) fn state_names(states: StateSet) -> Vec<&'static str> {
-    states.iter().map(|state| state.name()).collect()
 }
