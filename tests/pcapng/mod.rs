@@ -195,6 +195,20 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
+/// Takes out the frames of one probe, by when they were captured.
+pub fn frames_of(probe: &Value, shown: &mut Vec<Shown>) -> Vec<Shown> {
+    let started = started(probe);
+    let segments = probe["segments"].as_array().expect("segments").iter();
+    let errors = Some(&probe["icmp"]).filter(|it| !it.is_null());
+    let stamps: Vec<u64> = segments
+        .chain(errors)
+        .map(|it| started + t_ns(it))
+        .collect();
+    shown
+        .extract_if(.., |it| stamps.contains(&it.stamp))
+        .collect()
+}
+
 /// Fails unless the frames of one probe are what its JSON tells: the same segments at the same
 /// nanosecond, beside ICMP errors and segments that cannot be read, and the same claims and
 /// anomalies as comments of the frames that show them; those that none shows are among the remarks.
