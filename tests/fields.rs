@@ -422,7 +422,9 @@ fn ladder(flow: Flow, wire: &[Packet], checksum_pending: bool) -> String {
             checksum_pending,
             bytes: Vec::new(),
         };
-        let subject = flow.subject(&frame, packet.clone()).expect("of this connection");
+        let subject = flow
+            .subject(&frame, packet.clone())
+            .expect("of this connection");
         observer.observe(Stamp(at as u64 * 1000), &subject);
     }
     let record = Record {
