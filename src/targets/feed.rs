@@ -202,6 +202,11 @@ impl Feed {
         self.total().map(|total| total.saturating_sub(self.given))
     }
 
+    /// Everything was read, and there is no target, for other shards neither.
+    pub fn is_in_vain(&self) -> bool {
+        self.total() == Some(0) && !self.shard.has_others()
+    }
+
     /// There may be more than one target, counting those of other shards.
     pub fn is_several(&self) -> bool {
         self.several
