@@ -25,7 +25,7 @@ use crate::observe::Detail;
 use crate::session::Handshake;
 use crate::wire::{IpFields, Packet};
 
-use closing::Closing;
+use closing::{Closing, IsDue};
 use connection::{Connection, Moment};
 use order::InOrder;
 use outbox::Outbox;
@@ -41,9 +41,8 @@ pub use table::Id;
 /// frame by frame.
 const BATCH: u32 = 64;
 
-/// So long frames go before timers, as the answer that a timer waits for may be among them; a peer
-/// that never stops sending holds none back for longer.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// No frame that the kernel did not stamp is taken to have waited longer than this.
+const UNSTAMPED: Duration = Duration::from_millis(50);
 
 /// How often to look whether a segment that found no room has left.
 const UNSENT: Duration = Duration::from_millis(100);
@@ -125,8 +124,8 @@ pub struct Engine<L> {
     closing: Closing,
     finished: VecDeque<(Id, Finished)>,
     deadline: Option<Time>,
-    /// Since then frames have been waiting all the time.
-    behind_since: Option<Time>,
+    /// What was captured until then has been taken.
+    read_to: Time,
     /// The user asked to stop.
     interrupted: bool,
     detail: Detail,
@@ -153,7 +152,7 @@ impl<L: Link> Engine<L> {
             closing: Closing::default(),
             finished: VecDeque::new(),
             deadline: None,
-            behind_since: None,
+            read_to: Time::default(),
             interrupted: false,
             detail: Detail::Segments,
             strays: None,
@@ -274,7 +273,7 @@ impl<L: Link> Engine<L> {
         let wakes = [until, self.deadline, self.next_wake(recorder.is_some())];
         let drained = self.receive(wakes.into_iter().flatten().min())?;
         self.note_drops();
-        self.expire(drained);
+        self.expire();
         self.repeat();
         self.transmit();
         self.tell(drained, recorder);
@@ -305,14 +304,16 @@ impl<L: Link> Engine<L> {
     }
 
     fn transmit(&mut self) {
+        let all_sent = self.outbox.send(&mut self.link);
+        // Whatever kept us from sending, its frame is waited for from now on.
         let now = self.link.now();
-        for sent in self.outbox.send(&mut self.link) {
+        for sent in all_sent {
             if let (NOBODY, Some(strays)) = (sent.id, &mut self.strays) {
                 if sent.result.is_ok() {
                     strays.sent(sent.segment);
                 }
             } else if let Some(connection) = self.table.get_mut(sent.id) {
-                connection.sent(sent.segment, sent.result);
+                connection.sent(now, sent.segment, sent.result);
                 if sent.is_late {
                     connection.restart_timer(now);
                 }
@@ -349,10 +350,13 @@ impl<L: Link> Engine<L> {
     /// Takes what has been captured; waits until `until` for the first. `true`: there is no more.
     fn receive(&mut self, until: Option<Time>) -> io::Result<bool> {
         let batch = if self.table.len() > 1 { BATCH } else { 1 };
-        let mut until = until;
+        let (mut until, mut stamp) = (until, None);
         for _ in 0..batch {
             match self.link.recv(until)? {
-                Wake::Frame(frame) => self.take(frame),
+                Wake::Frame(frame) => {
+                    stamp = frame.stamp;
+                    self.take(frame);
+                }
                 Wake::Interrupted => {
                     self.interrupted = true;
                     self.stop(Stop::Interrupted);
@@ -360,15 +364,28 @@ impl<L: Link> Engine<L> {
                 }
                 Wake::Called => return Ok(false),
                 Wake::Timeout => {
-                    self.behind_since = None;
+                    self.read_to = self.link.now();
                     return Ok(true);
                 }
             }
             until = Some(Time::default());
         }
-        let now = self.link.now();
-        self.behind_since.get_or_insert(now);
+        self.note_read(stamp);
         Ok(false)
+    }
+
+    /// A frame with this stamp has been taken: all that came before it too. There may be many more,
+    /// and among them the answer that a timer waits for.
+    fn note_read(&mut self, stamp: Option<Stamp>) {
+        let waited = match stamp {
+            Some(stamp) => {
+                let nanos = u64::try_from(self.link.wall().since(stamp)).unwrap_or(0);
+                Duration::from_nanos(nanos) + order::SLACK
+            }
+            None => UNSTAMPED,
+        };
+        let nanos = self.link.now().0.saturating_sub(waited.as_nanos() as u64);
+        self.read_to = self.read_to.max(Time(nanos));
     }
 
     fn take(&mut self, frame: Frame) {
@@ -423,23 +440,15 @@ impl<L: Link> Engine<L> {
         }
     }
 
-    /// Frames are waiting all the time.
-    fn is_far_behind(&self, now: Time) -> bool {
-        self.behind_since
-            .is_some_and(|since| now - since >= PATIENCE)
-    }
-
     /// Fires the timers that are due, once the frames that came before have been taken.
-    fn expire(&mut self, drained: bool) {
+    fn expire(&mut self) {
         let now = self.link.now();
-        if !drained && !self.is_far_behind(now) {
-            return;
-        }
-        if self.deadline.is_some_and(|deadline| now >= deadline) {
+        let read_to = self.read_to;
+        if self.deadline.is_some_and(|deadline| read_to >= deadline) {
             self.deadline = None;
             self.stop(Stop::Deadline);
         }
-        while let Some((at, id)) = self.timers.pop(now) {
+        while let Some((at, id)) = self.timers.pop(read_to) {
             let Some(connection) = self.table.get_mut(id) else {
                 continue;
             };
@@ -524,17 +533,21 @@ impl<L: Link> Engine<L> {
             return;
         }
         let moment = self.moment();
-        let caught_up = drained || self.is_far_behind(moment.now);
         // To a lone connection belongs all that has come by now; where others are under way the tap
         // may never be found empty.
-        if self.table.len() == 1 && !caught_up {
-            return;
-        }
-        for id in self.closing.poll(moment.now, caught_up) {
-            let is_finished = |it: &Connection| it.is_finished(moment.now, caught_up);
-            if self.table.get(id).is_some_and(is_finished)
-                && let Some(over) = self.table.remove(id)
-            {
+        let more = self.table.len() == 1 && !drained;
+        for (id, is_due) in self.closing.poll(self.read_to) {
+            let Some(connection) = self.table.get(id) else {
+                continue;
+            };
+            if !connection.is_finished(self.read_to, more) {
+                if let (Some(until), IsDue(true)) = (connection.over_until(), is_due) {
+                    self.closing.wait(id, until.max(self.read_to + UNSENT));
+                }
+                if more {
+                    self.closing.touch(id);
+                }
+            } else if let Some(over) = self.table.remove(id) {
                 self.closing.remove(|id| self.table.get(id).is_some());
                 if let Some(strays) = &mut self.strays {
                     strays.expect(over.missing());

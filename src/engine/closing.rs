@@ -18,11 +18,15 @@ pub(super) struct Closing {
     touched: Vec<Id>,
 }
 
+/// One has waited long enough.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct IsDue(pub(super) bool);
+
 impl Closing {
     /// A connection is over. So long it waits for frames of its own.
     pub(super) fn add(&mut self, id: Id, until: Time) {
         self.count += 1;
-        self.waits.push_back((until, id));
+        self.wait(id, until);
     }
 
     /// Something has happened to one that is over.
@@ -30,14 +34,27 @@ impl Closing {
         self.touched.push(id);
     }
 
-    /// Those to be looked at, some more than once. `caught_up`: also those that have waited long
-    /// enough at `now`.
-    pub(super) fn poll(&mut self, now: Time, caught_up: bool) -> Vec<Id> {
-        let mut ids = mem::take(&mut self.touched);
-        while caught_up && self.waits.front().is_some_and(|(until, _)| *until <= now) {
-            ids.extend(self.waits.pop_front().map(|(_, id)| id));
+    /// Those to be looked at, some more than once: to which something has happened, or which have
+    /// waited until `read_to`. The latter are passed over until they are kept [`waiting`] again.
+    ///
+    /// [`waiting`]: Closing::wait
+    pub(super) fn poll(&mut self, read_to: Time) -> Vec<(Id, IsDue)> {
+        let touched = mem::take(&mut self.touched);
+        let mut ids: Vec<_> = touched.into_iter().map(|id| (id, IsDue(false))).collect();
+        while self
+            .waits
+            .front()
+            .is_some_and(|(until, _)| *until <= read_to)
+        {
+            let due = self.waits.pop_front();
+            ids.extend(due.map(|(_, id)| (id, IsDue(true))));
         }
         ids
+    }
+
+    /// One that was due waits on.
+    pub(super) fn wait(&mut self, id: Id, until: Time) {
+        self.waits.push_back((until, id));
     }
 
     /// One of them is gone.

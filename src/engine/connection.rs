@@ -183,8 +183,9 @@ impl Connection {
     }
 
     /// What became of a segment.
-    pub(super) fn sent(&mut self, segment: Segment, result: Result<(), SendError>) {
+    pub(super) fn sent(&mut self, now: Time, segment: Segment, result: Result<(), SendError>) {
         self.unsent -= 1;
+        self.over = self.over.map(|_| now + OWN_FRAMES);
         match result {
             Ok(()) => self.ledger.sent(segment),
             Err(error) if self.ledger.is_empty() => {
@@ -320,10 +321,17 @@ impl Connection {
         })
     }
 
-    /// It is over, and all of it has left and was told. `caught_up`: what the tap had was taken.
-    pub(super) fn is_finished(&self, now: Time, caught_up: bool) -> bool {
+    /// It is over. So long it waits for frames of its own.
+    pub(super) fn over_until(&self) -> Option<Time> {
+        self.over
+    }
+
+    /// It is over, and all of it has left and was told. `read_to`: what was captured until then has
+    /// been taken. `more`: what else has come belongs to it too.
+    pub(super) fn is_finished(&self, read_to: Time, more: bool) -> bool {
         let Some(until) = self.over else { return false };
-        let has_come = !self.ledger.awaits_capture() || (caught_up && now >= until);
+        let waits = more || self.ledger.awaits_capture();
+        let has_come = !waits || read_to >= until;
         has_come && self.unsent == 0 && self.untold == 0
     }
 

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::*;
-use crate::exchange::End;
+use crate::exchange::{End, Verdict};
 use crate::link::Direction;
 use crate::session::{Course, End as Ending};
 use crate::tcp::{Config, Schedule};
-use crate::wire::{Flags, Options, SeqNumber};
+use crate::wire::{Flags, Options, Segment, SeqNumber};
 
 /// Sends everything and captures nothing.
 struct Deaf {
@@ -223,4 +223,81 @@ fn a_signal_after_the_last_segment_is_not_lost() {
         assert!(finished.refused.is_some() && finished.stopped.is_none());
         assert_eq!(finished.interrupted, interrupted);
     }
+}
+
+/// Sends to somebody who resets at once; the RST waits behind frames of others, of which each takes
+/// its time to be read.
+struct Backlogged {
+    now: Time,
+    queue: VecDeque<Frame>,
+}
+
+impl Backlogged {
+    const FRAMES: usize = 100;
+    const EACH: Duration = Duration::from_millis(20);
+
+    fn queue(&mut self, direction: Direction, bytes: Vec<u8>) {
+        self.queue.push_back(Frame {
+            stamp: Some(self.wall()),
+            direction,
+            interface: 1,
+            checksum_pending: true,
+            bytes,
+        });
+    }
+}
+
+impl Link for Backlogged {
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn wall(&self) -> Stamp {
+        Stamp(self.now.0)
+    }
+
+    fn send(&mut self, packet: &[u8], to: IpAddr, _: u32) -> Result<(), SendError> {
+        self.queue(Direction::Sent, packet.to_vec());
+        let segment = |src_port, flags| {
+            let segment = Segment {
+                src_port,
+                dst_port: 1,
+                ack: SeqNumber(1),
+                flags,
+                ..Segment::default()
+            };
+            Packet::build(to, to, segment, &IpFields::default()).emit()
+        };
+        for _ in 0..Self::FRAMES {
+            self.queue(Direction::Received, segment(9, Flags::ACK));
+        }
+        self.queue(Direction::Received, segment(2, Flags::RST | Flags::ACK));
+        Ok(())
+    }
+
+    fn recv(&mut self, until: Option<Time>) -> io::Result<Wake> {
+        if let Some(frame) = self.queue.pop_front() {
+            self.now = self.now + Self::EACH;
+            return Ok(Wake::Frame(frame));
+        }
+        self.now = self.now.max(until.expect("somebody to wait for"));
+        Ok(Wake::Timeout)
+    }
+
+    fn capture_drops(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn no_timer_fires_before_the_frames_that_came_before_it() {
+    let mut link = Backlogged {
+        now: Time(0),
+        queue: VecDeque::new(),
+    };
+    let finished = run(&mut link, probe(), None).unwrap();
+    // It is read a second after the only SYN is given up.
+    assert!(link.now >= Time(2_000_000_000));
+    assert_eq!(finished.exchange.verdict, Some(Verdict::Closed));
+    assert_eq!(finished.exchange.segments.len(), 2);
 }
