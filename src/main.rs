@@ -11,8 +11,10 @@ use tcpshake::cli::{
 };
 use tcpshake::net::stamps::Stamping;
 use tcpshake::plan::{Plan, Problem, plan};
-use tcpshake::report::{Explanation, Json, Ladder, Lines, Report, Series, Style, Table, printable};
-use tcpshake::run::{self, Explained, LineBuffer, RunError, Unwritten, run};
+use tcpshake::report::{
+    Explanation, Json, Ladder, Lines, OnlyOpen, Report, Series, Style, Table, printable,
+};
+use tcpshake::run::{self, Explained, LineBuffer, Progress, RunError, Unwritten, is_pipe, run};
 use tcpshake::{demo, exit};
 
 fn main() -> ExitCode {
@@ -59,8 +61,19 @@ fn probe_targets(args: &ProbeArgs, stamping: Option<&Stamping>) -> u8 {
         Ok(planned) => planned,
         Err(problem) => return fail_with(&problem),
     };
-    let mut report = report(&plan);
-    match run(&plan, feed, stamping, report.as_mut(), &mut complain) {
+    let progress = progress(&plan);
+    let mut report = report(&plan, &progress);
+    let mut complain = |line: &str| progress.aside(|| complain(line));
+    let told = run(
+        &plan,
+        feed,
+        stamping,
+        &progress,
+        report.as_mut(),
+        &mut complain,
+    );
+    progress.clear();
+    match told {
         Ok(status) => status,
         Err(RunError::Problem(problem)) => fail_with(&problem),
         Err(RunError::Capture(error)) => {
@@ -161,22 +174,48 @@ fn explanation(format: &FormatArgs, several: bool) -> Box<dyn Explanation> {
     }
 }
 
-fn report(plan: &Plan) -> Box<dyn Report> {
-    let (out, is_terminal) = stream(&plan.output);
+/// A bar for many targets, if nothing else can be written over it.
+fn progress(plan: &Plan) -> Progress {
+    let is_piped = if plan.output.captures_to_stdout() {
+        is_pipe(io::stderr())
+    } else {
+        is_pipe(io::stdout())
+    };
+    if plan.is_several() && !plan.output.format.quiet && !is_piped.unwrap_or(true) {
+        Progress::on_stderr()
+    } else {
+        Progress::default()
+    }
+}
+
+fn report(plan: &Plan, progress: &Progress) -> Box<dyn Report> {
+    let report = report_of_all(plan, progress);
+    if plan.open {
+        Box::new(OnlyOpen::new(report, plan.is_several()))
+    } else {
+        report
+    }
+}
+
+fn report_of_all(plan: &Plan, progress: &Progress) -> Box<dyn Report> {
+    let (out, is_terminal) = stream(&plan.output, progress);
     let several = plan.is_several();
     let format = &plan.output.format;
     let style = style(format, is_terminal);
     match (format, plan.count) {
         _ if format.json => Box::new(Json::new(out, !several || format.verbose)),
         _ if format.verbose => Box::new(Ladder::new(out, style).verbose(true)),
-        (FormatArgs { quiet, .. }, Some(_)) => Box::new(Series::new(out, style, !quiet, several)),
+        (FormatArgs { quiet, .. }, Some(_)) => {
+            Box::new(Series::new(out, style, several, true).quiet(*quiet))
+        }
         (FormatArgs { quiet: true, .. }, None) => Box::new(Lines::new(out, style)),
+        _ if several => Box::new(Series::new(out, style, true, false)),
         _ => Box::new(Ladder::new(out, style)),
     }
 }
 
 /// Where the capture goes to standard output, the report goes to standard error.
-fn stream(output: &OutputArgs) -> (Box<dyn Write>, bool) {
+fn stream(output: &OutputArgs, progress: &Progress) -> (Box<dyn Write>, bool) {
     let (stream, is_terminal) = if output.captures_to_stdout() {
         (
             io::stderr().as_fd().try_clone_to_owned(),
@@ -189,7 +228,11 @@ fn stream(output: &OutputArgs) -> (Box<dyn Write>, bool) {
         )
     };
     match stream {
-        Ok(stream) => (Box::new(LineBuffer::new(stream.into())), is_terminal),
+        Ok(stream) => {
+            let shared = is_terminal.then(|| progress.clone()).unwrap_or_default();
+            let lines = LineBuffer::new(stream.into()).beside(shared);
+            (Box::new(lines), is_terminal)
+        }
         // It is closed: there is nobody to tell.
         Err(_) => (Box::new(io::sink()), false),
     }

@@ -5,6 +5,7 @@ mod explain;
 mod interrupt;
 mod network;
 mod probe;
+mod progress;
 mod rounds;
 mod sources;
 mod whole;
@@ -20,6 +21,7 @@ use rounds::Rounds;
 
 pub use capture::Unwritten;
 pub use explain::{Explained, explain};
+pub use progress::{Progress, is_pipe};
 pub use whole::LineBuffer;
 
 /// Why a run ended before its time.
@@ -48,7 +50,8 @@ impl From<Unwritten> for RunError {
 }
 
 /// Probes every target, each as often as the plan says. `complain` is told, in one line, about each
-/// that cannot be probed and each expectation that is not met. Returns the exit status.
+/// that cannot be probed and each expectation that is not met. `progress` shows how far the run is.
+/// Returns the exit status.
 ///
 /// # Errors
 /// [`RunError`]; what was probed until then is reported.
@@ -56,10 +59,11 @@ pub fn run(
     plan: &Plan,
     feed: Feed,
     stamping: Option<&Stamping>,
+    progress: &Progress,
     report: &mut dyn Report,
     complain: &mut dyn FnMut(&str),
 ) -> Result<u8, RunError> {
-    let mut rounds = Rounds::open(plan, feed, stamping, report, complain)?;
+    let mut rounds = Rounds::open(plan, feed, stamping, progress, report, complain)?;
     let status = rounds.run().and_then(|()| rounds.close());
     if matches!(status, Err(RunError::Output(_))) {
         rounds.abandon().map_err(RunError::Capture)?;

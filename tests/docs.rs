@@ -18,7 +18,7 @@ use tcpshake::cli::{self, Cli};
 use tcpshake::clock::Stamp;
 use tcpshake::exchange::{AnomalyKind, Manner, Outcome, Verdict};
 use tcpshake::exit;
-use tcpshake::report::{Explanation, Json, LocalInfo, Record, Report, Summary, TargetInfo};
+use tcpshake::report::{Explanation, Json, Kept, LocalInfo, Record, Report, Summary, TargetInfo};
 use tcpshake::session;
 use tcpshake::wire::{IcmpMessage, IpVersion};
 
@@ -248,11 +248,12 @@ fn the_manual_page_explains_every_manner_and_no_other() {
 }
 
 /// The reasons of probes that were not possible, each written where it is given.
-const NOT_POSSIBLE: [(&str, &str); 6] = [
+const NOT_POSSIBLE: [(&str, &str); 7] = [
     ("name-not-found", "src/targets/names.rs"),
     ("no-route", "src/plan/mod.rs"),
     ("local-firewall", "src/run/probe.rs"),
     ("not-sent", "src/run/probe.rs"),
+    ("own-port", "src/run/sources.rs"),
     ("no-source-port", "src/run/sources.rs"),
     ("interrupted", "src/run/probe.rs"),
 ];
@@ -560,8 +561,14 @@ fn the_manual_page_explains_every_key_of_a_connection_and_no_other() {
 #[test]
 fn the_manual_page_explains_every_key_of_a_summary_and_no_other() {
     let mut known = BTreeMap::new();
-    let of_one = Summary::of(record(true).target);
-    for summary in [of_one, Summary::default()] {
+    let mut full = Summary::of(record(true).target);
+    full.pace = Some(Kept {
+        rate: None,
+        lowest: None,
+        slowdowns: 0,
+        loss: 0.0,
+    });
+    for summary in [full, Summary::default()] {
         let written = line(false, |json| json.summary(&summary));
         keys(&written, "", &mut known);
     }

@@ -7,7 +7,7 @@ mod lab;
 
 use serde_json::{Value, json};
 
-use tcpshake::report::{Explanation, Json};
+use tcpshake::report::{Explanation, Json, Kept, Summary, summary_value};
 
 use lab::{PEER_V4, Pair, in_lab, schema_faults, tcpshake};
 
@@ -131,6 +131,36 @@ fn a_value_that_is_not_in_the_contract_is_refused() {
             assert_ne!(schema_faults(&broken), [""; 0], "{place} is {value}");
         }
     });
+}
+
+#[test]
+fn every_key_of_a_summary_is_asked_for_and_no_other_is_taken() {
+    let line = summary_of_several();
+    assert!(just_these_keys(&line) > 2);
+    for (place, value) in [
+        ("/pace", json!(1000)),
+        ("/pace/rate", json!(0)),
+        ("/pace/lowest", json!("10")),
+        ("/pace/slowdowns", json!(null)),
+        ("/pace/loss", json!(1.5)),
+        ("/pace/loss", json!(null)),
+    ] {
+        let mut broken = line.clone();
+        *broken.pointer_mut(place).expect(place) = value.clone();
+        assert_ne!(schema_faults(&broken), [""; 0], "{place} is {value}");
+    }
+    assert_eq!(schema_faults(&summary_value(&Summary::default())), [""; 0]);
+}
+
+fn summary_of_several() -> Value {
+    let mut summary = Summary::default();
+    summary.pace = Some(Kept {
+        rate: None,
+        lowest: Some(10.0),
+        slowdowns: 1,
+        loss: 0.5,
+    });
+    summary_value(&summary)
 }
 
 #[test]

@@ -113,6 +113,8 @@ pub struct Plan {
     pub expect: Vec<Expectation>,
     /// What to print.
     pub output: OutputArgs,
+    /// Only what is open.
+    pub open: bool,
 }
 
 impl Plan {
@@ -164,6 +166,9 @@ pub fn plan(args: &ProbeArgs) -> Result<(Plan, Feed), Problem> {
     check_options(syn)?;
     let request = request(&args.course)?;
     let mut feed = Feed::open(args)?;
+    if feed.is_in_vain() {
+        return Err(nothing_to_probe());
+    }
     let only = if feed.is_several() {
         None
     } else {
@@ -188,8 +193,15 @@ pub fn plan(args: &ProbeArgs) -> Result<(Plan, Feed), Problem> {
         deadline: args.course.deadline,
         expect: args.verdict.expect.clone(),
         output: args.output.clone(),
+        open: args.scale.open,
     };
     Ok((plan, feed))
+}
+
+/// Of what the user names nothing is left.
+pub fn nothing_to_probe() -> Problem {
+    let text = "nothing to probe: no target is named that is not excluded";
+    Problem::usage(text.to_string())
 }
 
 fn only_target(feed: &mut Feed, syn: &SynArgs) -> Result<Option<Destination>, Problem> {

@@ -17,11 +17,9 @@ use crate::tcp::{State, StateSet};
 
 use super::fields::{self, Group, Numbers};
 use super::verdict::sentence;
-use super::{Names, Record, Report, Style, Summary, millis, printable};
+use super::{Names, Record, Report, Style, Summary, WIDTH, millis, printable};
 use fold::Rung;
 
-/// Columns of a line.
-pub(super) const WIDTH: usize = 80;
 /// Columns of our state.
 const LOCAL: usize = 12;
 /// Columns of the peer's state.

@@ -7,6 +7,7 @@ mod json;
 mod ladder;
 mod line;
 mod mark;
+mod only_open;
 mod pcapng;
 mod rtts;
 mod series;
@@ -28,13 +29,17 @@ pub use json::{Json, probe_value, summary_value};
 pub use ladder::Ladder;
 pub use line::Lines;
 pub use mark::Mark;
+pub use only_open::OnlyOpen;
 pub use pcapng::Pcapng;
 pub use rtts::Rtt;
 pub use series::Series;
 pub use style::Style;
-pub use summary::Summary;
+pub use summary::{Kept, Summary};
 pub use table::Table;
 use verdict::Names;
+
+/// Columns of a line.
+const WIDTH: usize = 80;
 
 /// What a probe was aimed at.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -146,6 +151,14 @@ pub fn printable(text: &str) -> String {
 /// Nanoseconds as milliseconds with three decimals.
 fn millis(ns: u64) -> String {
     format!("{:.3} ms", ns as f64 / 1e6)
+}
+
+/// Nanoseconds, to say no more than people want to know.
+fn duration(ns: u64) -> String {
+    match ns {
+        ns if ns < 1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
+        ns => format!("{:.1} s", ns as f64 / 1e9),
+    }
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
-//! The same probe again and again: a line each and closing statistics, in the manner of ping.
+//! Many probes: a line each and closing statistics, in the manner of ping.
 
 use std::io::{self, Write};
 
 use crate::exchange::{Exchange, Outcome, Verdict};
 
-use super::{Record, Report, Style, Summary, millis, printable};
+use super::{Record, Report, Style, Summary, TargetInfo, WIDTH, millis, printable};
 
-/// Columns of a line.
-const WIDTH: usize = 80;
+/// Columns of a target: of any IPv4 address and port.
+const TARGET: usize = 21;
+/// Columns of a target, a verdict and a round trip.
+const TIMES: usize = 43;
 
 /// Writes a line a probe, or none, and statistics in the end.
+///
+/// The probes are of one target again and again, of several, or both.
 #[derive(Debug)]
 pub struct Series<W> {
     out: W,
@@ -18,18 +22,30 @@ pub struct Series<W> {
     lines: bool,
     /// More than one target: each line names its own.
     several: bool,
+    /// More than one probe of each: each line has its number.
+    repeated: bool,
     written: bool,
 }
 
 impl<W: Write> Series<W> {
-    /// Writes to `out`: a line a probe if `lines`, of `several` targets or one.
-    pub fn new(out: W, style: Style, lines: bool, several: bool) -> Series<W> {
+    /// Writes to `out`: probes of one target, or of `several`, once or `repeated`.
+    pub fn new(out: W, style: Style, several: bool, repeated: bool) -> Series<W> {
         Series {
             out,
             style,
-            lines,
+            lines: true,
             several,
+            repeated,
             written: false,
+        }
+    }
+
+    /// With nothing but the statistics, or with all.
+    #[must_use]
+    pub fn quiet(self, quiet: bool) -> Series<W> {
+        Series {
+            lines: !quiet,
+            ..self
         }
     }
 
@@ -38,10 +54,7 @@ impl<W: Write> Series<W> {
         if self.written || self.several {
             return Ok(());
         }
-        let mut header = format!("tcpshake {}", printable(&record.target.input));
-        if let Some(addr) = record.target.addr.filter(|_| record.target.name.is_some()) {
-            header += &format!(" ({addr})");
-        }
+        let mut header = format!("tcpshake {}", name(&record.target));
         if let Some(local) = record.local.addr {
             header += &format!(" from {}", local.ip());
         }
@@ -59,16 +72,22 @@ impl<W: Write> Series<W> {
 
     fn line(&self, record: &Record, verdict: Verdict) -> String {
         let exchange = &record.exchange;
-        let head = match self.several {
-            true => format!("{} seq={} ", printable(&record.target.input), record.seq),
-            false => format!("seq={} ", record.seq),
+        let rtt = exchange.handshake.rtt_ns.map(millis);
+        let (head, rtt) = match (self.several, self.repeated) {
+            (_, false) => {
+                let head = format!("{:TARGET$} ", name(&record.target));
+                let columns = TIMES.saturating_sub(head.chars().count() + verdict.word().len() + 1);
+                let rtt = rtt.unwrap_or_default();
+                (head, format!(" {rtt:>columns$} "))
+            }
+            (several, true) => {
+                let input = several.then(|| printable(&record.target.input) + " ");
+                let head = format!("{}seq={} ", input.unwrap_or_default(), record.seq);
+                (head, rtt.map_or_else(String::new, |rtt| format!(" {rtt}")))
+            }
         };
-        let mut tail = String::new();
-        if let Some(rtt_ns) = exchange.handshake.rtt_ns {
-            tail += &format!(" {}", millis(rtt_ns));
-        }
-        tail += &format!(" {}", how(exchange, verdict));
-        let room = WIDTH.saturating_sub(head.len() + verdict.word().len() + tail.len());
+        let mut tail = format!("{rtt} {}", how(exchange, verdict));
+        let room = WIDTH.saturating_sub(head.chars().count() + verdict.word().len() + tail.len());
         tail += &notes(exchange, room);
         let word = self.style.verdict(Some(verdict), verdict.word());
         format!("{head}{word}{tail}")
@@ -100,7 +119,11 @@ impl<W: Write> Report for Series<W> {
             writeln!(self.out)?;
         }
         self.written = true;
-        writeln!(self.out, "--- {title} ---")?;
+        if self.repeated {
+            writeln!(self.out, "--- {title} ---")?;
+        } else {
+            writeln!(self.out, "{}", summary.speed())?;
+        }
         for line in summary.statistics() {
             writeln!(self.out, "{line}")?;
         }
@@ -109,6 +132,15 @@ impl<W: Write> Report for Series<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// The user's words, and the address that a name stands for.
+fn name(target: &TargetInfo) -> String {
+    let input = printable(&target.input);
+    match target.addr.filter(|_| target.name.is_some()) {
+        Some(addr) => format!("{input} ({addr})"),
+        None => input,
     }
 }
 

@@ -3,7 +3,20 @@
 use crate::exchange::Verdict;
 
 use super::rtts::{Rtt, Rtts};
-use super::{Record, TargetInfo, millis};
+use super::{Record, TargetInfo, WIDTH, duration, millis};
+
+/// The pace that a run of several targets kept.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Kept {
+    /// The limit in the end, in SYNs a second.
+    pub rate: Option<f64>,
+    /// The lowest limit that was not the user's.
+    pub lowest: Option<f64>,
+    /// How often the limit was lowered.
+    pub slowdowns: u64,
+    /// The share of the SYNs to answering targets that stayed unanswered.
+    pub loss: f64,
+}
 
 /// What several probes came to.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -30,6 +43,8 @@ pub struct Summary {
     pub kernel_rst: u64,
     /// Frames that the capture lost.
     pub capture_drops: u64,
+    /// Of all probes of several targets.
+    pub pace: Option<Kept>,
     /// The whole run, nanoseconds.
     pub elapsed_ns: u64,
     rtts: Rtts,
@@ -94,10 +109,11 @@ impl Summary {
                 millis(rtt.max_ns)
             ));
         }
-        lines
+        lines.extend(self.course());
+        wrapped(&lines)
     }
 
-    /// For people who sent the same probe often: what ping ends with.
+    /// For people who want to know more: what ping ends with.
     pub(super) fn statistics(&self) -> Vec<String> {
         let mut lines = vec![
             format!(
@@ -123,7 +139,37 @@ impl Summary {
                 millis(rtt.p99_ns)
             ));
         }
-        lines
+        lines.extend(self.course());
+        wrapped(&lines)
+    }
+
+    /// For people: how long it took, and how fast it was.
+    pub(super) fn speed(&self) -> String {
+        let took = duration(self.elapsed_ns);
+        format!("done in {took}, {:.0} probes a second", self.rate())
+    }
+
+    /// How several targets were probed, where something stood in the way.
+    fn course(&self) -> Option<String> {
+        let pace = self.pace?;
+        let lowest = pace.lowest.map(|lowest| {
+            let times = match pace.slowdowns {
+                1 => "once".to_string(),
+                n => format!("{n} times"),
+            };
+            let end = match pace.rate {
+                None => ", and to no limit again".to_string(),
+                Some(rate) if rate > lowest => format!(", {rate:.0} in the end"),
+                Some(_) => String::new(),
+            };
+            format!("slowed down {times}, to {lowest:.0} SYNs a second{end}")
+        });
+        let lost = (pace.loss > 0.0).then(|| {
+            let percent = (pace.loss * 100.0).max(0.1);
+            format!("{percent:.1}% of SYNs lost, {} sent again", self.retries)
+        });
+        let told: Vec<String> = lowest.into_iter().chain(lost).collect();
+        (!told.is_empty()).then(|| format!("pace: {}", told.join("; ")))
     }
 
     fn verdicts(&self) -> String {
@@ -138,6 +184,19 @@ impl Summary {
             self.errors
         )
     }
+}
+
+fn wrapped(lines: &[String]) -> Vec<String> {
+    let options = || textwrap::Options::new(WIDTH).subsequent_indent("  ");
+    let wrap = |line: &String| -> Vec<String> {
+        // What is indented stays so.
+        if line.len() <= WIDTH {
+            return vec![line.clone()];
+        }
+        let parts = textwrap::wrap(line, options());
+        parts.into_iter().map(Into::into).collect()
+    };
+    lines.iter().flat_map(wrap).collect()
 }
 
 /// `part` of `whole`, with a decimal where there is one.
@@ -157,5 +216,89 @@ mod tests {
         assert_eq!(percent(0, 5), "0%");
         assert_eq!(percent(5, 5), "100%");
         assert_eq!(percent(1, 3), "33.3%");
+    }
+
+    fn told(rate: Option<f64>, lowest: Option<f64>, slowdowns: u64, loss: f64) -> Option<String> {
+        let pace = Some(Kept {
+            rate,
+            lowest,
+            slowdowns,
+            loss,
+        });
+        let summary = Summary {
+            pace,
+            retries: 7,
+            ..Summary::default()
+        };
+        summary.course()
+    }
+
+    #[test]
+    fn a_pace_that_nothing_changed_is_not_worth_a_line() {
+        assert_eq!(Summary::default().course(), None);
+        assert_eq!(told(Some(1000.0), None, 0, 0.0), None);
+        assert_eq!(told(None, None, 0, 0.0), None);
+    }
+
+    #[test]
+    fn a_pace_tells_how_slow_it_was_and_what_was_lost() {
+        for (rate, lowest, slowdowns, loss, text) in [
+            (
+                Some(500.0),
+                Some(500.0),
+                1,
+                0.0,
+                "slowed down once, to 500 SYNs a second",
+            ),
+            (
+                Some(812.4),
+                Some(500.0),
+                2,
+                0.0,
+                "slowed down 2 times, to 500 SYNs a second, 812 in the end",
+            ),
+            (
+                None,
+                Some(500.0),
+                1,
+                0.0,
+                "slowed down once, to 500 SYNs a second, and to no limit again",
+            ),
+            (None, None, 0, 0.2, "20.0% of SYNs lost, 7 sent again"),
+            (None, None, 0, 1e-6, "0.1% of SYNs lost, 7 sent again"),
+            (
+                Some(10.0),
+                Some(10.0),
+                1,
+                0.5,
+                "slowed down once, to 10 SYNs a second; 50.0% of SYNs lost, 7 sent again",
+            ),
+        ] {
+            let expected = format!("pace: {text}");
+            assert_eq!(told(rate, lowest, slowdowns, loss), Some(expected));
+        }
+    }
+
+    #[test]
+    fn statistics_of_millions_fit_into_80_columns() {
+        let summary = Summary {
+            sent: 16_777_216,
+            open: 5_000_000,
+            closed: 5_000_000,
+            filtered: 5_000_000,
+            unreachable: 1_777_216,
+            errors: 1_000_000,
+            retries: 33_554_432,
+            pace: Some(Kept {
+                rate: None,
+                lowest: Some(12_345.0),
+                slowdowns: 12,
+                loss: 0.123,
+            }),
+            ..Summary::default()
+        };
+        for line in [summary.lines(), summary.statistics()].concat() {
+            assert!(line.len() <= WIDTH, "{line}");
+        }
     }
 }

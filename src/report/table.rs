@@ -8,10 +8,8 @@ use std::net::SocketAddr;
 use crate::exchange::{End, Exchange, Manner, Verdict};
 
 use super::ending::is_half_open;
-use super::{Connection, Explanation, Style, Totals};
+use super::{Connection, Explanation, Style, Totals, WIDTH};
 
-/// Columns of a line.
-const WIDTH: usize = 80;
 /// Columns before the addresses: what is left holds the longest one, with its port.
 const ADDRESSES: usize = 33;
 /// Goes on there in the next line.

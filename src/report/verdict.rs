@@ -3,7 +3,7 @@
 use crate::exchange::{Basis, End as Side, Exchange, IcmpRecord, Manner, Outcome, Verdict};
 use crate::session::End;
 
-use super::{Record, millis};
+use super::{Record, duration, millis};
 
 impl Verdict {
     /// The contract's word.
@@ -121,10 +121,7 @@ fn icmp_error(icmp: &IcmpRecord, record: &Record) -> String {
 
 /// How long it took, to say no more than people want to know.
 pub(super) fn waited(exchange: &Exchange) -> String {
-    match exchange.elapsed_ns {
-        ns if ns < 1_000_000_000 => format!("{:.0} ms", ns as f64 / 1e6),
-        ns => format!("{:.1} s", ns as f64 / 1e9),
-    }
+    duration(exchange.elapsed_ns)
 }
 
 fn silence(exchange: &Exchange) -> String {

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +16,7 @@ use crate::observe::Detail;
 use crate::report::Totals;
 
 use super::interrupt::Interruptible;
+use super::progress::is_pipe;
 
 /// What became of a capture.
 #[derive(Debug)]
@@ -141,11 +141,7 @@ impl Opened {
 /// Whether standard output ends on a terminal, as far as can be told: a pager may be behind a pipe.
 fn is_shown() -> bool {
     let stdout = io::stdout();
-    let is_pipe = || -> io::Result<bool> {
-        let file = File::from(stdout.as_fd().try_clone_to_owned()?);
-        Ok(file.metadata()?.file_type().is_fifo())
-    };
-    stdout.is_terminal() || is_pipe().unwrap_or(true)
+    stdout.is_terminal() || is_pipe(stdout).unwrap_or(true)
 }
 
 /// A progress bar on standard error, if that is a terminal.

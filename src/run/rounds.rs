@@ -8,7 +8,7 @@ use std::rc::Rc;
 use foldhash::fast::RandomState;
 
 use crate::clock::Time;
-use crate::engine::{Engine, Finished, Recorder, Stop};
+use crate::engine::{Engine, Finished, Pace, Recorder, Stop};
 use crate::exchange::Flow;
 use crate::exit::Tally;
 use crate::expect::Expectation;
@@ -16,14 +16,15 @@ use crate::link::Link;
 use crate::net::Live;
 use crate::net::guard::Way;
 use crate::net::stamps::Stamping;
-use crate::plan::{Departures, Destination, Plan, Problem};
-use crate::report::{Record, Report, Summary, probe_value, summary_value};
+use crate::plan::{Departures, Destination, Plan, Problem, nothing_to_probe};
+use crate::report::{Kept, Record, Report, Summary, probe_value, summary_value};
 use crate::targets::{self, Feed, Target};
 
 use super::RunError;
 use super::capture::{Capture, Unwritten};
 use super::network::{Network, open};
 use super::probe::{aim, blank, marks, record, target_info, why_not};
+use super::progress::{Progress, Standing, Ticker};
 
 /// So many probes begin before anything is received again.
 const AT_ONCE: usize = 64;
@@ -57,6 +58,7 @@ pub(super) struct Rounds<'a> {
     capture: Option<Capture>,
     report: &'a mut dyn Report,
     complain: &'a mut dyn FnMut(&str),
+    ticker: Ticker,
     begun: Time,
     deadline: Option<Time>,
     /// When the next round is due.
@@ -83,6 +85,7 @@ impl<'a> Rounds<'a> {
         plan: &'a Plan,
         feed: Feed,
         stamping: Option<&Stamping>,
+        progress: &Progress,
         report: &'a mut dyn Report,
         complain: &'a mut dyn FnMut(&str),
     ) -> Result<Rounds<'a>, RunError> {
@@ -95,6 +98,7 @@ impl<'a> Rounds<'a> {
             capture,
             report,
             complain,
+            ticker: Ticker::new(progress, Time::default()),
             begun: Time::default(),
             deadline: None,
             due: Time::default(),
@@ -109,6 +113,7 @@ impl<'a> Rounds<'a> {
             tally: Tally::new(0, !plan.expect.is_empty()),
         };
         run.begun = run.now();
+        run.ticker = Ticker::new(progress, run.begun);
         run.deadline = plan.deadline.map(|longest| run.begun + longest);
         let deadline = run.deadline;
         if let Some(engine) = run.engine() {
@@ -144,9 +149,12 @@ impl<'a> Rounds<'a> {
         self.due = self.now() + self.plan.interval;
         loop {
             let next = self.launch_some()?;
-            self.report.flush().map_err(RunError::Output)?;
+            let is_over = matches!(next, Next::Never) && self.launched.is_empty();
+            if self.ticker.lets_lines_leave() || is_over {
+                self.report.flush().map_err(RunError::Output)?;
+            }
             let until = match next {
-                Next::Never if self.launched.is_empty() => return Ok(()),
+                _ if is_over => return Ok(()),
                 Next::Never | Next::Later => None,
                 Next::At(time) => Some(time),
             };
@@ -268,7 +276,14 @@ impl<'a> Rounds<'a> {
             return Ok(());
         };
         let recorder = self.capture.as_mut().map(|it| it as &mut dyn Recorder);
+        let until = [until, self.ticker.due()].into_iter().flatten().min();
         engine.turn(until, recorder)?;
+        self.ticker.tick(engine.link().now(), || Standing {
+            done: self.seq - self.launched.len() as u64,
+            total: total(&self.feed, self.plan),
+            in_flight: engine.under_way(),
+            loss: engine.pace().map_or(0.0, Pace::loss),
+        });
         let late = self.deadline.is_some_and(|at| engine.link().now() >= at);
         let unwritten = self.capture.as_ref().is_some_and(Capture::has_failed);
         self.over |= engine.is_interrupted() || late || unwritten;
@@ -345,6 +360,9 @@ impl<'a> Rounds<'a> {
 
     /// The end of the report, and the exit status.
     pub(super) fn close(&mut self) -> Result<u8, RunError> {
+        if self.feed.is_in_vain() && self.total.errors == 0 {
+            return Err(nothing_to_probe().into());
+        }
         let elapsed = u64::try_from((self.now() - self.begun).as_nanos()).unwrap_or(u64::MAX);
         for summary in self.summaries.iter_mut().chain([&mut self.total]) {
             summary.elapsed_ns = elapsed;
@@ -353,6 +371,7 @@ impl<'a> Rounds<'a> {
             self.total.kernel_rst += engine.stray_kernel_rst();
             // Each connection that was under way has counted them.
             self.total.capture_drops = engine.link().capture_drops();
+            self.total.pace = engine.pace().map(kept);
         }
         if !self.fed_up {
             self.note_unmet();
@@ -402,5 +421,20 @@ impl<'a> Rounds<'a> {
         let lost = network.map_or(0, |it| it.engine.link().capture_drops());
         let capture = self.capture.take();
         capture.map_or(Ok(()), |capture| capture.finish(lost))
+    }
+}
+
+/// Probes of the whole run, as far as is known.
+fn total(feed: &Feed, plan: &Plan) -> Option<u64> {
+    let targets = feed.total()?;
+    Some(targets.saturating_mul(plan.rounds()))
+}
+
+fn kept(pace: &Pace) -> Kept {
+    Kept {
+        rate: pace.rate(),
+        lowest: pace.lowest_rate(),
+        slowdowns: pace.slowdowns(),
+        loss: pace.loss(),
     }
 }

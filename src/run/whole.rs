@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, Write};
 
+use super::progress::Progress;
+
 /// Lines are handed on in pieces of about so many bytes.
 const PIECE: usize = 1 << 16;
 
@@ -73,6 +75,8 @@ impl Write for Whole {
 pub struct LineBuffer {
     out: Whole,
     lines: Vec<u8>,
+    /// What is drawn on the same terminal.
+    progress: Progress,
 }
 
 impl LineBuffer {
@@ -81,7 +85,14 @@ impl LineBuffer {
         LineBuffer {
             out: Whole::of_lines(file),
             lines: Vec::new(),
+            progress: Progress::default(),
         }
+    }
+
+    /// On a terminal that shows `progress` too.
+    #[must_use]
+    pub fn beside(self, progress: Progress) -> LineBuffer {
+        LineBuffer { progress, ..self }
     }
 }
 
@@ -95,10 +106,16 @@ impl Write for LineBuffer {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let lines = std::mem::take(&mut self.lines);
-        let written = self.out.write_all(&lines);
-        self.lines = lines;
-        self.lines.clear();
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let LineBuffer {
+            out,
+            lines,
+            progress,
+        } = self;
+        let written = progress.aside(|| out.write_all(lines));
+        lines.clear();
         written
     }
 }

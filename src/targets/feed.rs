@@ -149,7 +149,10 @@ impl Feed {
         let mut endpoints = self.space.len().saturating_add(written);
         if let Some(named) = only_name {
             let found = resolver(&named.name, self.rules.family);
-            endpoints = found.as_ref().map_or(1, |addresses| addresses.len() as u64);
+            endpoints = match &found {
+                Ok(addresses) if self.all_addresses => addresses.len() as u64,
+                _ => 1,
+            };
             let walk = self.shard.walk(Order::new(1, 0), 0);
             self.total += walk.left();
             self.settle(Ready::new(named, walk), found);
@@ -197,6 +200,11 @@ impl Feed {
     /// How many of them have not been given yet; `None` while more are still to be read.
     pub fn left(&self) -> Option<u64> {
         self.total().map(|total| total.saturating_sub(self.given))
+    }
+
+    /// Everything was read, and there is no target, for other shards neither.
+    pub fn is_in_vain(&self) -> bool {
+        self.total() == Some(0) && !self.shard.has_others()
     }
 
     /// There may be more than one target, counting those of other shards.

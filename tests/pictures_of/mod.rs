@@ -95,7 +95,7 @@ impl Picture {
             Format::Ladder => Box::new(Ladder::new(out, style)),
             Format::Verbose => Box::new(Ladder::new(out, style).verbose(true)),
             Format::Quiet => Box::new(Lines::new(out, style)),
-            Format::Series => Box::new(Series::new(out, style, true, false)),
+            Format::Series => Box::new(Series::new(out, style, false, true)),
             other => panic!("{other:?} is no report of probes"),
         };
         let mut summary = Summary::of(self.records[0].target.clone());

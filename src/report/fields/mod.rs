@@ -7,7 +7,7 @@ mod tcp;
 use std::fmt::{self, Write};
 
 use super::Style;
-use super::ladder::WIDTH;
+use super::WIDTH;
 
 pub(super) use icmp::icmp;
 pub(super) use tcp::{Numbers, segment};

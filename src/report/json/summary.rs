@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::{Rtt, Summary};
+use crate::report::{Kept, Rtt, Summary};
 
 use super::SCHEMA;
 use super::probe::{Target, target};
@@ -23,6 +23,7 @@ pub(super) struct SummaryLine<'a> {
     retries: u64,
     rate: f64,
     rtt: RttLine,
+    pace: Option<PaceLine>,
     kernel_rst: u64,
     capture_drops: u64,
     elapsed_ns: u64,
@@ -37,6 +38,25 @@ struct RttLine {
     p99_ns: Option<u64>,
     max_ns: Option<u64>,
     stddev_ns: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct PaceLine {
+    rate: Option<f64>,
+    lowest: Option<f64>,
+    slowdowns: u64,
+    loss: f64,
+}
+
+impl From<Kept> for PaceLine {
+    fn from(pace: Kept) -> PaceLine {
+        PaceLine {
+            rate: pace.rate,
+            lowest: pace.lowest,
+            slowdowns: pace.slowdowns,
+            loss: pace.loss,
+        }
+    }
 }
 
 /// Of this summary.
@@ -66,6 +86,7 @@ pub(super) fn line(summary: &Summary) -> SummaryLine<'_> {
             max_ns: of(|rtt| rtt.max_ns),
             stddev_ns: of(|rtt| rtt.stddev_ns),
         },
+        pace: summary.pace.map(Into::into),
         kernel_rst: summary.kernel_rst,
         capture_drops: summary.capture_drops,
         elapsed_ns: summary.elapsed_ns,
