@@ -13,6 +13,9 @@ use crate::targets::Target;
 use crate::tcp::Config;
 use crate::wire::{IpFields, SeqNumber};
 
+/// The reason of a probe that was stopped before any answer.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
 /// What came of the probe `seq` of `target`, its port guarded in this `way`.
 pub(super) fn record(
     plan: &Plan,
@@ -109,7 +112,7 @@ fn refusal(finished: &Finished, target: &Target) -> Option<Failure> {
         && matches!(finished.stopped, Some(Stop::Interrupted | Stop::Unrecorded));
     undecided.then(|| {
         failure(
-            "interrupted",
+            INTERRUPTED,
             &format!("{input}: interrupted before any answer"),
         )
     })

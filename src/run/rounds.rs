@@ -23,7 +23,7 @@ use crate::targets::{self, Feed, Target};
 use super::RunError;
 use super::capture::{Capture, Unwritten};
 use super::network::{Network, open};
-use super::probe::{aim, blank, marks, record, target_info, why_not};
+use super::probe::{INTERRUPTED, aim, blank, marks, record, target_info, why_not};
 use super::progress::{Progress, Standing, Ticker};
 
 /// So many probes begin before anything is received again.
@@ -75,6 +75,8 @@ pub(super) struct Rounds<'a> {
     fed_up: bool,
     /// One for each of those.
     summaries: Vec<Summary>,
+    /// Those that the end came before.
+    unanswered: u64,
     total: Summary,
     tally: Tally,
 }
@@ -109,6 +111,7 @@ impl<'a> Rounds<'a> {
             again: None,
             fed_up: false,
             summaries: Vec::new(),
+            unanswered: 0,
             total: Summary::default(),
             tally: Tally::new(0, !plan.expect.is_empty()),
         };
@@ -306,8 +309,13 @@ impl<'a> Rounds<'a> {
     }
 
     fn tell(&mut self, index: usize, record: &Record) -> Result<(), RunError> {
-        if let Some(failure) = &record.failure {
-            (self.complain)(&failure.text);
+        match &record.failure {
+            // Of all that are under way then: they are told of together.
+            Some(failure) if self.plan.is_several() && failure.reason == INTERRUPTED => {
+                self.unanswered += 1;
+            }
+            Some(failure) => (self.complain)(&failure.text),
+            None => {}
         }
         self.report.probe(record).map_err(RunError::Output)?;
         self.total.add(record);
@@ -372,6 +380,13 @@ impl<'a> Rounds<'a> {
             // Each connection that was under way has counted them.
             self.total.capture_drops = engine.link().capture_drops();
             self.total.pace = engine.pace().map(kept);
+        }
+        if self.unanswered > 0 {
+            let text = format!(
+                "the end came before {} targets had answered",
+                self.unanswered
+            );
+            (self.complain)(&text);
         }
         if !self.fed_up {
             self.note_unmet();
