@@ -12,6 +12,9 @@ use crate::targets::Target;
 use crate::tcp::Config;
 use crate::wire::{IpFields, SeqNumber};
 
+/// The reason of a probe that was stopped before any answer.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
 /// What came of the probe `seq` of `target`, its port guarded in this `way`. It left by `interface`.
 pub(super) fn record(
     plan: &Plan,
@@ -96,7 +99,7 @@ fn refusal(finished: &Finished, target: &Target) -> Option<Failure> {
         Some(SendError::Busy(error) | SendError::Other(error)) => {
             ("not-sent", format!("the SYN could not be sent: {error}"))
         }
-        None if undecided => ("interrupted", "interrupted before any answer".to_string()),
+        None if undecided => (INTERRUPTED, "interrupted before any answer".to_string()),
         None => return None,
     };
     Some(failure(reason, &format!("{}: {text}", target.input())))

@@ -25,7 +25,7 @@ use crate::targets::{self, Feed, Target};
 use super::RunError;
 use super::capture::{Capture, Unwritten};
 use super::network::{Network, open};
-use super::probe::{aim, blank, marks, record, target_info, why_not};
+use super::probe::{INTERRUPTED, aim, blank, marks, record, target_info, why_not};
 use super::progress::{Progress, Standing, Ticker};
 
 /// So many probes begin before anything is received again.
@@ -71,14 +71,16 @@ pub(super) struct Rounds<'a> {
     over: bool,
     /// The targets, when they are probed again.
     known: Vec<Rc<Destination>>,
+    /// One for each of those.
+    summaries: Vec<Summary>,
     /// Those of them whose turn comes again in this round; `None`: they are met for the first time.
     again: Option<Range<usize>>,
     /// There are no more to be met.
     fed_up: bool,
     /// Ports of our own that probes leave from: their turn comes last.
     put_off: Vec<(Rc<Destination>, usize)>,
-    /// One for each of those.
-    summaries: Vec<Summary>,
+    /// Probes that the end came before any answer to.
+    unanswered: u64,
     total: Summary,
     tally: Tally,
     interfaces: InterfaceNames,
@@ -115,6 +117,7 @@ impl<'a> Rounds<'a> {
             fed_up: false,
             put_off: Vec::new(),
             summaries: Vec::new(),
+            unanswered: 0,
             total: Summary::default(),
             tally: Tally::new(0, !plan.expect.is_empty()),
             interfaces: InterfaceNames::default(),
@@ -347,8 +350,13 @@ impl<'a> Rounds<'a> {
     }
 
     fn tell(&mut self, index: usize, record: &Record) -> Result<(), RunError> {
-        if let Some(failure) = &record.failure {
-            (self.complain)(&failure.text);
+        match &record.failure {
+            // Of all that are under way then: they are told of together.
+            Some(failure) if self.plan.is_several() && failure.reason == INTERRUPTED => {
+                self.unanswered += 1;
+            }
+            Some(failure) => (self.complain)(&failure.text),
+            None => {}
         }
         self.report.probe(record).map_err(RunError::Output)?;
         self.total.add(record);
@@ -413,6 +421,13 @@ impl<'a> Rounds<'a> {
             // Each connection that was under way has counted them.
             self.total.capture_drops = engine.link().capture_drops();
             self.total.pace = engine.pace().map(kept);
+        }
+        if self.unanswered > 0 {
+            let text = format!(
+                "the end came before {} targets had answered",
+                self.unanswered
+            );
+            (self.complain)(&text);
         }
         if !self.fed_up {
             self.note_unmet();
