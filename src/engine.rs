@@ -44,6 +44,9 @@ const BATCH: u32 = 64;
 /// No frame that the kernel did not stamp is taken to have waited longer than this.
 const UNSTAMPED: Duration = Duration::from_millis(50);
 
+/// A segment that leaves so long after it was to is waited for from then on.
+const LATE: Duration = Duration::from_millis(10);
+
 /// How often to look whether a segment that found no room has left.
 const UNSENT: Duration = Duration::from_millis(100);
 
@@ -287,7 +290,7 @@ impl<L: Link> Engine<L> {
             return;
         };
         while let Some((segment, packet)) = connection.poll_transmit() {
-            self.outbox.push(id, segment, packet);
+            self.outbox.push(now, id, segment, packet);
         }
         if connection.is_newly_over(now) {
             self.closing.add(id, now + connection::OWN_FRAMES);
@@ -314,7 +317,7 @@ impl<L: Link> Engine<L> {
                 }
             } else if let Some(connection) = self.table.get_mut(sent.id) {
                 connection.sent(now, sent.segment, sent.result);
-                if sent.is_late {
+                if now - sent.wanted > LATE {
                     connection.restart_timer(now);
                 }
                 self.follow(sent.id, now);
@@ -407,7 +410,7 @@ impl<L: Link> Engine<L> {
         let now = self.link.now();
         let strays = self.strays.as_mut();
         if let Some((segment, packet)) = strays.and_then(|it| it.take(now, frame, packet)) {
-            self.outbox.push(NOBODY, segment, packet);
+            self.outbox.push(now, NOBODY, segment, packet);
         }
     }
 

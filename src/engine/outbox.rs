@@ -34,6 +34,7 @@ pub(super) struct Outbox {
 struct Letter {
     id: Id,
     segment: Segment,
+    wanted: Time,
     /// Since when it has been refused, and how long it waits now.
     refused: Option<(Time, Duration)>,
 }
@@ -44,15 +45,17 @@ pub(super) struct Sent {
     pub(super) id: Id,
     pub(super) segment: Segment,
     pub(super) result: Result<(), SendError>,
-    /// It did not leave when it was to.
-    pub(super) is_late: bool,
+    /// When it was to leave.
+    pub(super) wanted: Time,
 }
 
 impl Outbox {
-    pub(super) fn push(&mut self, id: Id, segment: Segment, packet: Outgoing) {
+    /// One more, which is to leave at `now`.
+    pub(super) fn push(&mut self, now: Time, id: Id, segment: Segment, packet: Outgoing) {
         self.letters.push(Letter {
             id,
             segment,
+            wanted: now,
             refused: None,
         });
         self.packets.push(packet);
@@ -112,15 +115,15 @@ impl Outbox {
         let packets = self.packets.drain(..results.len());
         let mut settled = Vec::with_capacity(results.len());
         for ((letter, packet), result) in letters.zip(packets).zip(results) {
-            match (result, letter.refused) {
-                (Some(result), refused) => settled.push(Sent {
+            match result {
+                Some(result) => settled.push(Sent {
                     id: letter.id,
                     segment: letter.segment,
+                    wanted: letter.wanted,
                     result,
-                    is_late: refused.is_some(),
                 }),
-                (None, refused) => {
-                    let wait = refused.map_or(RETRY, |(_, wait)| wait);
+                None => {
+                    let wait = letter.refused.map_or(RETRY, |(_, wait)| wait);
                     self.held.push((now + wait, letter, packet));
                 }
             }
@@ -205,7 +208,7 @@ mod tests {
                 to: Ipv4Addr::LOCALHOST.into(),
                 scope: 0,
             };
-            outbox.push(byte.into(), Segment::default(), packet);
+            outbox.push(Time::default(), byte.into(), Segment::default(), packet);
         }
         let link = Narrow {
             now: Time::default(),
@@ -251,7 +254,7 @@ mod tests {
                 break sent;
             }
         };
-        assert!(refused.result.is_err() && refused.is_late);
+        assert!(refused.result.is_err());
         assert!(!outbox.holds_some());
         assert!((20..40).contains(&offered), "{offered}");
     }
