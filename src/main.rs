@@ -229,8 +229,10 @@ fn stream(output: &OutputArgs, progress: &Progress) -> (Box<dyn Write>, bool) {
     };
     match stream {
         Ok(stream) => {
-            let shared = is_terminal.then(|| progress.clone()).unwrap_or_default();
-            let lines = LineBuffer::new(stream.into()).beside(shared);
+            let mut lines = LineBuffer::new(stream.into());
+            if is_terminal {
+                lines = lines.beside(progress.clone());
+            }
             (Box::new(lines), is_terminal)
         }
         // It is closed: there is nobody to tell.

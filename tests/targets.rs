@@ -344,6 +344,39 @@ fn a_name_that_is_not_found_is_a_result_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_name_server_that_does_not_answer_holds_up_no_target() {
+    in_lab(|| {
+        let Pair { client, peer } = network();
+        peer.nft(
+            "table ip t { chain c { type filter hook input priority 0; udp dport 53 drop; }; }",
+        );
+        let arguments = ["--json", "-p81", "slow.test", "10.10.0.0/28", "known"];
+        let run = tcpshake(&client, &arguments).hosts("10.10.1.1 known\n");
+        let finished = run.nameserver("10.0.0.2").run();
+        let probes = probes(&finished);
+        let (slow, others) = probes.split_last().unwrap();
+        assert_eq!(slow["target"]["input"], "slow.test:81");
+        assert_eq!(slow["reason"], "name-not-found");
+        assert_eq!(others.len(), 17);
+        assert!(others.iter().all(|probe| probe["verdict"] == "closed"));
+        assert_eq!(finished.code(), 6);
+
+        // Nor the end.
+        let arguments = [
+            "--json",
+            "-p81",
+            "--deadline=300ms",
+            "slow.test",
+            "10.10.0.1",
+        ];
+        let run = tcpshake(&client, &arguments).hosts("");
+        let finished = run.nameserver("10.0.0.2").run();
+        let told = "tcpshake: the deadline came before 1 target had its turn\n";
+        assert_eq!((finished.code(), &*finished.stderr), (6, told));
+    });
+}
+
+#[test]
 fn of_a_name_the_first_address_is_probed_or_all_of_them() {
     const HOSTS: &str = "10.10.0.1 many\n10.10.0.2 many\n10.10.0.3 many\n";
     in_lab(|| {
@@ -388,7 +421,7 @@ fn several_targets_succeed_when_each_has_a_verdict() {
             (&["10.0.0.2:80-81", "--expect=sent=2"], 0),
             (&["10.0.0.2:80-81", "--expect=sent=3"], 1),
         ] {
-            let run = tcpshake(&client, &["-q", "--end=rst", "-W20ms", "--retries=1"]);
+            let run = tcpshake(&client, &["-q", "--end=rst", "-W300ms", "--retries=1"]);
             let finished = run.args(arguments).run();
             assert_eq!(finished.code(), status, "{finished:?}");
         }

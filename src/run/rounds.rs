@@ -423,11 +423,11 @@ impl<'a> Rounds<'a> {
             self.total.pace = engine.pace().map(kept);
         }
         if self.unanswered > 0 {
-            let text = format!(
-                "the end came before {} targets had answered",
-                self.unanswered
-            );
-            (self.complain)(&text);
+            let targets = match self.unanswered {
+                1 => "1 target".to_string(),
+                n => format!("{n} targets"),
+            };
+            (self.complain)(&format!("the end came before {targets} had answered"));
         }
         if !self.fed_up {
             self.note_unmet();
@@ -451,6 +451,7 @@ impl<'a> Rounds<'a> {
         let why = if late { "the deadline" } else { "the end" };
         let text = match self.feed.left() {
             Some(0) => return,
+            Some(1) => format!("{why} came before 1 target had its turn"),
             Some(left) => format!("{why} came before {left} targets had their turn"),
             None => format!("{why} came before all targets had their turn"),
         };

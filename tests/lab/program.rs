@@ -139,6 +139,7 @@ pub struct Program<'a> {
     capabilities: Option<String>,
     environment: Vec<(String, String)>,
     hosts: Option<String>,
+    nameserver: Option<String>,
     input: Vec<u8>,
     is_alone: bool,
 }
@@ -158,6 +159,7 @@ pub fn program<'a>(host: &'a Namespace, program: &'a str, arguments: &[&str]) ->
         capabilities: None,
         environment: Vec::new(),
         hosts: None,
+        nameserver: None,
         input: Vec::new(),
         is_alone: false,
     }
@@ -181,6 +183,13 @@ impl Program<'_> {
     /// With names that `/etc/hosts` alone resolves, as these lines say: `"10.0.0.2 peer"`.
     pub fn hosts(mut self, lines: &str) -> Self {
         self.hosts = Some(lines.to_owned());
+        self
+    }
+
+    /// Where `/etc/hosts` does not know a name, with a name server at this address, which has two
+    /// seconds to answer.
+    pub fn nameserver(mut self, address: &str) -> Self {
+        self.nameserver = Some(address.to_owned());
         self
     }
 
@@ -213,7 +222,7 @@ impl Program<'_> {
         }
         let running = self.host.run(|| {
             if let Some(lines) = self.hosts {
-                resolve_by(&lines);
+                resolve_by(&lines, self.nameserver.as_deref());
             }
             Running::start(&mut command, self.input)
         });
@@ -244,7 +253,7 @@ impl Program<'_> {
 }
 
 /// Gives the calling thread, and what it starts, files of its own in `/etc`.
-fn resolve_by(hosts: &str) {
+fn resolve_by(hosts: &str, nameserver: Option<&str>) {
     let none = None::<&str>;
     let directory = "/etc";
     unshare(CloneFlags::CLONE_NEWNS).expect("a mount namespace");
@@ -252,10 +261,14 @@ fn resolve_by(hosts: &str) {
     mount(none, "/", none, private, none).expect("private mounts");
     let services = fs::read("/etc/services").unwrap_or_default();
     mount(none, directory, Some("tmpfs"), MsFlags::empty(), none).expect("a tmpfs");
+    let dns = if nameserver.is_some() { "dns" } else { "" };
+    let order = format!("hosts: files {dns}\nservices: files\n");
+    let server = nameserver.map(|it| format!("nameserver {it}\noptions timeout:2 attempts:1\n"));
     for (name, text) in [
         ("hosts", hosts.as_bytes()),
         ("host.conf", b"multi on\n"),
-        ("nsswitch.conf", b"hosts: files\nservices: files\n"),
+        ("nsswitch.conf", order.as_bytes()),
+        ("resolv.conf", server.unwrap_or_default().as_bytes()),
         ("services", &services),
     ] {
         fs::write(Path::new(directory).join(name), text).expect(name);
