@@ -418,13 +418,13 @@ impl<L: Link> Engine<L> {
 
     /// What the capture has lost may have been answers.
     fn note_drops(&mut self) {
-        if let Some(pace) = &mut self.pace {
-            let drops = self.link.capture_drops();
-            if drops > self.drops {
-                self.drops = drops;
-                pace.capture_lost(self.link.now());
-            }
+        let drops = self.link.capture_drops();
+        if drops > self.drops
+            && let Some(pace) = &mut self.pace
+        {
+            pace.capture_lost(self.link.now());
         }
+        self.drops = drops;
     }
 
     /// Fires the timers that are due, once the frames that came before have been taken.
@@ -498,7 +498,7 @@ impl<L: Link> Engine<L> {
                 Some(recorder) => Some(&mut **recorder),
                 None => None,
             };
-            if connection.tell(id, caught, recorder).is_break() {
+            if connection.tell(id, caught, self.drops, recorder).is_break() {
                 self.stop(Stop::Unrecorded);
             }
         }
