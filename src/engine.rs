@@ -436,11 +436,12 @@ impl<L: Link> Engine<L> {
     /// What the capture has lost may have been answers.
     fn note_drops(&mut self) {
         let drops = self.link.capture_drops();
-        if drops > self.drops {
-            self.drops = drops;
-            let now = self.link.now();
-            self.pace.iter_mut().for_each(|it| it.capture_lost(now));
+        if drops > self.drops
+            && let Some(pace) = &mut self.pace
+        {
+            pace.capture_lost(self.link.now());
         }
+        self.drops = drops;
     }
 
     /// Fires the timers that are due, once the frames that came before have been taken.
@@ -521,7 +522,7 @@ impl<L: Link> Engine<L> {
                 Some(recorder) => Some(&mut **recorder),
                 None => None,
             };
-            let told = connection.tell(id, caught, recorder);
+            let told = connection.tell(id, caught, self.drops, recorder);
             if connection.is_over() {
                 self.closing.touch(id);
             }

@@ -292,14 +292,23 @@ impl Connection {
         }
     }
 
-    /// Its next frame in order of their stamps. [`ControlFlow::Break`]: it cannot be recorded.
+    /// Its next frame in order of their stamps; the capture has lost `drops` frames by now.
+    /// [`ControlFlow::Break`]: it cannot be recorded.
     pub(super) fn tell(
         &mut self,
         id: Id,
         caught: Caught,
+        drops: u64,
         recorder: Option<&mut dyn Recorder>,
     ) -> ControlFlow<()> {
         self.untold -= 1;
+        // An answer to a SYN that the capture has lost is one all the same.
+        if drops > self.begun.drops
+            && caught.subject.sender() == End::Peer
+            && let Some(iss) = self.ledger.unseen_syn()
+        {
+            self.observer.miss_syn(iss);
+        }
         let mut news = self.observer.observe(caught.at, &caught.subject);
         for (kind, text) in &caught.notes {
             if AnomalyKind::OF_A_FRAME.contains(kind) {

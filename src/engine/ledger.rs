@@ -3,7 +3,7 @@
 use crate::clock::Stamp;
 use crate::link::Frame;
 use crate::observe::Copies;
-use crate::wire::Segment;
+use crate::wire::{Segment, SeqNumber};
 
 /// What we sent and have not seen leaving yet, and the frames of the last moments.
 #[derive(Debug, Default)]
@@ -18,6 +18,12 @@ impl Ledger {
     pub(super) fn sent(&mut self, segment: Segment) {
         self.sent += 1;
         self.awaited.push(segment);
+    }
+
+    /// The number of a SYN that has left and was not captured.
+    pub(super) fn unseen_syn(&self) -> Option<SeqNumber> {
+        let syn = self.awaited.iter().find(|segment| segment.flags.syn());
+        syn.map(|syn| syn.seq)
     }
 
     /// Nothing was ever sent.

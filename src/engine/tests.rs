@@ -230,6 +230,8 @@ fn a_signal_after_the_last_segment_is_not_lost() {
 struct Backlogged {
     now: Time,
     queue: VecDeque<Frame>,
+    /// Frames of ours that the capture has lost; `None`: it loses none.
+    lost: Option<u64>,
 }
 
 impl Backlogged {
@@ -257,7 +259,10 @@ impl Link for Backlogged {
     }
 
     fn send(&mut self, packet: &[u8], to: IpAddr, _: u32) -> Result<(), SendError> {
-        self.queue(Direction::Sent, packet.to_vec());
+        match &mut self.lost {
+            None => self.queue(Direction::Sent, packet.to_vec()),
+            Some(lost) => *lost += 1,
+        }
         let segment = |src_port, flags| {
             let segment = Segment {
                 src_port,
@@ -285,8 +290,21 @@ impl Link for Backlogged {
     }
 
     fn capture_drops(&self) -> u64 {
-        0
+        self.lost.unwrap_or(0)
     }
+}
+
+#[test]
+fn an_answer_to_a_syn_that_the_capture_has_lost_is_one() {
+    let mut link = Backlogged {
+        now: Time(0),
+        queue: VecDeque::new(),
+        lost: Some(0),
+    };
+    let exchange = run(&mut link, probe(), None).unwrap().exchange;
+    assert_eq!(exchange.verdict, Some(Verdict::Closed));
+    assert_eq!(exchange.handshake.syn_sent, 0);
+    assert_eq!(exchange.handshake.rtt_ns, None);
 }
 
 #[test]
@@ -294,6 +312,7 @@ fn no_timer_fires_before_the_frames_that_came_before_it() {
     let mut link = Backlogged {
         now: Time(0),
         queue: VecDeque::new(),
+        lost: None,
     };
     let finished = run(&mut link, probe(), None).unwrap();
     // It is read a second after the only SYN is given up.

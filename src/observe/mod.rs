@@ -266,6 +266,11 @@ impl Observer {
         mem::take(&mut self.news)
     }
 
+    /// Our SYN, which had this number, has left, and the capture has lost it.
+    pub fn miss_syn(&mut self, iss: SeqNumber) {
+        self.begin_after_syn(End::Local, iss);
+    }
+
     /// Everything that the frames have told. Silence is `filtered`.
     pub fn finish(mut self) -> Exchange {
         let exchange = &mut self.exchange;

@@ -16,10 +16,8 @@ impl Observer {
     pub(super) fn begin_in_the_middle(&mut self, from: End, segment: &Segment) {
         let (flags, other) = (segment.flags, from.other());
         if flags.syn() {
-            if flags.ack() && self.ends.known(other).nxt.is_none() {
-                self.ends.begin_with_syn(other, segment.ack - 1);
-                self.sides[other].text = Some(Reassembly::new(segment.ack));
-                self.exchange.handshake.isn = Some(segment.ack - 1);
+            if flags.ack() {
+                self.begin_after_syn(other, segment.ack - 1);
             }
             return;
         }
@@ -38,6 +36,15 @@ impl Observer {
         let has_answer = self.exchange.verdict == Some(Verdict::Open);
         if !has_answer && flags.ack() && !flags.rst() {
             self.decide(Verdict::Open, "established");
+        }
+    }
+
+    /// The SYN of `end` had this number, and was not captured.
+    pub(super) fn begin_after_syn(&mut self, end: End, iss: SeqNumber) {
+        if self.ends.known(end).nxt.is_none() {
+            self.ends.begin_with_syn(end, iss);
+            self.sides[end].text = Some(Reassembly::new(iss + 1));
+            self.exchange.handshake.isn = Some(iss);
         }
     }
 
