@@ -63,7 +63,11 @@ fn endpoint(probe: &Value) -> String {
     let target = &probe["target"];
     match target["addr"].as_str() {
         Some(addr) => format!("{addr} {}", target["port"]),
-        None => format!("{} {}", target["name"].as_str().unwrap(), target["port"]),
+        None => format!(
+            "{} {}",
+            target["name"].as_str().expect("a name"),
+            target["port"]
+        ),
     }
 }
 

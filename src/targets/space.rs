@@ -18,7 +18,7 @@ pub struct Space {
 }
 
 impl Space {
-    /// Numbers a region, unless it has more than [`MOST`] endpoints.
+    /// Numbers a region, unless it has more than 2^63 endpoints.
     pub fn new(region: Region) -> Option<Space> {
         let mut before = Vec::with_capacity(region.ranges());
         let mut len = 0u64;
