@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::clock::{Stamp, Time};
 use crate::exchange::{Exchange, Flow};
 use crate::link::{Frame, Link, SendError, Wake};
-use crate::observe::Detail;
+use crate::observe::{Detail, Subject};
 use crate::session::Handshake;
 use crate::wire::{IpFields, Packet};
 
@@ -422,8 +422,12 @@ impl<L: Link> Engine<L> {
         let wall = || self.link.wall();
         let was_opening = connection.is_opening();
         if let Some(caught) = connection.take(now, wall, frame, packet) {
+            // An ICMP error says nothing of losses: whoever sends it limits how many, and one about
+            // a neighbour comes of this very host.
+            let of_peer = matches!(caught.subject, Subject::Segment { .. });
             if was_opening
                 && !connection.is_opening()
+                && of_peer
                 && let Some(pace) = &mut self.pace
             {
                 pace.answered(now, &connection.attempts);

@@ -248,11 +248,12 @@ fn the_manual_page_explains_every_manner_and_no_other() {
 }
 
 /// The reasons of probes that were not possible, each written where it is given.
-const NOT_POSSIBLE: [(&str, &str); 7] = [
+const NOT_POSSIBLE: [(&str, &str); 8] = [
     ("name-not-found", "src/targets/names.rs"),
     ("no-route", "src/plan/mod.rs"),
     ("local-firewall", "src/run/probe.rs"),
     ("not-sent", "src/run/probe.rs"),
+    ("broadcast", "src/plan/mod.rs"),
     ("own-port", "src/run/sources.rs"),
     ("no-source-port", "src/run/sources.rs"),
     ("interrupted", "src/run/probe.rs"),

@@ -209,6 +209,11 @@ fn only_target(feed: &mut Feed, syn: &SynArgs) -> Result<Option<Destination>, Pr
         Next::Target(target) => {
             let way = Departures::new(syn).way(&target);
             match way {
+                // Somebody's mistake, and no member of a block.
+                Err(Problem::Target {
+                    reason: "broadcast",
+                    text,
+                }) => Err(Problem::usage(text)),
                 Ok(_) | Err(Problem::Target { .. }) => Ok(Some(Destination { target, way })),
                 Err(problem) => Err(problem),
             }
@@ -305,7 +310,7 @@ fn route_problem(error: RouteError) -> Problem {
         RouteError::TwoInterfaces { .. } => Problem::usage(format!(
             "--interface: {text}: name the same interface, or only one"
         )),
-        RouteError::Broadcast(ip) => Problem::usage(format!("{ip}: {NO_GROUPS}")),
+        RouteError::Broadcast(ip) => Problem::target("broadcast", format!("{ip}: {NO_GROUPS}")),
         RouteError::Other(_) => Problem::host("no-route", text),
     }
 }

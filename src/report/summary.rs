@@ -62,7 +62,8 @@ impl Summary {
     /// Counts one more probe.
     pub fn add(&mut self, record: &Record) {
         let exchange = &record.exchange;
-        self.sent += u64::from(record.failure.is_none());
+        let was_sent = record.failure.is_none() || exchange.handshake.syn_sent > 0;
+        self.sent += u64::from(was_sent);
         match exchange.verdict {
             Some(Verdict::Open) => self.open += 1,
             Some(Verdict::Closed) => self.closed += 1,
@@ -173,7 +174,8 @@ impl Summary {
     }
 
     fn verdicts(&self) -> String {
-        let probes = self.sent + self.errors;
+        let decided = self.open + self.closed + self.filtered + self.unreachable;
+        let probes = decided + self.errors;
         format!(
             "{probes} probe{}: {} open, {} closed, {} filtered, {} unreachable, {} not possible",
             if probes == 1 { "" } else { "s" },

@@ -125,7 +125,7 @@ impl<'a> Rounds<'a> {
         run.begun = run.now();
         run.ticker = Ticker::new(progress, run.begun);
         run.deadline = plan.deadline.map(|longest| run.begun + longest);
-        let deadline = run.deadline;
+        let deadline = run.deadline.filter(|_| !plan.is_several());
         if let Some(engine) = run.engine() {
             engine.stop_at(deadline);
         }
@@ -319,7 +319,11 @@ impl<'a> Rounds<'a> {
             return Ok(());
         };
         let recorder = self.capture.as_mut().map(|it| it as &mut dyn Recorder);
-        let until = [until, self.ticker.due()].into_iter().flatten().min();
+        let deadline = self.deadline.filter(|_| !self.over);
+        let until = [until, self.ticker.due(), deadline]
+            .into_iter()
+            .flatten()
+            .min();
         engine.turn(until, recorder)?;
         self.ticker.tick(engine.link().now(), || Standing {
             done: self.seq - self.launched.len() as u64,
@@ -329,6 +333,10 @@ impl<'a> Rounds<'a> {
         });
         let late = self.deadline.is_some_and(|at| engine.link().now() >= at);
         let unwritten = self.capture.as_ref().is_some_and(Capture::has_failed);
+        if late && !self.over && self.plan.is_several() {
+            // The silence of those whose turn came late says nothing.
+            engine.stop(Stop::Interrupted);
+        }
         self.over |= engine.is_interrupted() || late || unwritten;
         Ok(())
     }
