@@ -33,7 +33,7 @@ const AT_ONCE: usize = 64;
 
 /// Of a connection under way.
 struct Launched {
-    target: Rc<Target>,
+    destination: Rc<Destination>,
     /// Which of the summaries counts it.
     index: usize,
     /// How the port is guarded.
@@ -292,8 +292,12 @@ impl<'a> Rounds<'a> {
                         let remote = *remote;
                         let flow = Flow { local, remote };
                         engine.start(seq, aim(plan, departure, flow));
-                        let target = Rc::new(target.clone());
-                        let launched = Launched { target, index, way };
+                        let destination = destination.clone();
+                        let launched = Launched {
+                            destination,
+                            index,
+                            way,
+                        };
                         self.launched.insert(seq, launched);
                         self.seq += 1;
                         return Ok(());
@@ -344,7 +348,11 @@ impl<'a> Rounds<'a> {
     /// A probe is over.
     fn conclude(&mut self, seq: u64, finished: Finished) -> Result<(), RunError> {
         let launched = self.launched.remove(&seq);
-        let Launched { target, index, way } = launched.expect("a connection that was launched");
+        let Launched {
+            destination,
+            index,
+            way,
+        } = launched.expect("a connection that was launched");
         if let Some(capture) = &mut self.capture {
             capture.end_probe(seq, &marks(seq, &finished));
         }
@@ -353,7 +361,13 @@ impl<'a> Rounds<'a> {
             sources.used(now, finished.flow, &finished.exchange);
         }
         let interface = finished.interface.map(|index| self.interfaces.of(index));
-        let record = record(self.plan, &target, seq, (finished, way), interface);
+        let record = record(
+            self.plan,
+            &destination.target,
+            seq,
+            (finished, way),
+            interface,
+        );
         self.tell(index, &record)
     }
 
