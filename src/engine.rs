@@ -323,9 +323,9 @@ impl<L: Link> Engine<L> {
                 self.follow(sent.id, now);
             }
         }
-        if self.outbox.holds_some()
-            && let Some(pace) = &mut self.pace
-        {
+        // One that finds no room may have itself to blame.
+        let is_full = self.outbox.is_stuck() || 4 * self.outbox.held() > self.table.len();
+        if is_full && let Some(pace) = &mut self.pace {
             pace.send_refused(now);
         }
     }

@@ -1,7 +1,7 @@
 //! Segments of connections that are over: a peer that missed the end of one is told.
 
 use std::collections::{HashSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::clock::Time;
 use crate::link::{Frame, Outgoing};
@@ -70,7 +70,10 @@ impl Strays {
         let outgoing = Outgoing {
             packet: packet.emit(),
             to: src,
-            scope: 0,
+            scope: match src {
+                IpAddr::V6(ip) if ip.is_unicast_link_local() => frame.interface,
+                _ => 0,
+            },
         };
         Some((packet.into_tcp().unwrap_or_default(), outgoing))
     }
