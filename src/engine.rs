@@ -407,9 +407,9 @@ impl<L: Link> Engine<L> {
     }
 
     fn take_stray(&mut self, frame: &Frame, packet: &Packet) {
-        let now = self.link.now();
+        let (now, wall) = (self.link.now(), self.link.wall());
         let strays = self.strays.as_mut();
-        if let Some((segment, packet)) = strays.and_then(|it| it.take(now, frame, packet)) {
+        if let Some((segment, packet)) = strays.and_then(|it| it.take((now, wall), frame, packet)) {
             self.outbox.push(now, NOBODY, segment, packet);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
-use crate::clock::Time;
+use crate::clock::{Stamp, Time};
 use crate::link::{Frame, Outgoing};
 use crate::tcp::{Throttle, reset_for};
 use crate::wire::{IpFields, Packet, Segment};
@@ -42,19 +42,24 @@ impl Strays {
     /// CLOSED (RFC 9293 3.10.7.1): the kernel is silent there, and the peer would hold its end open.
     pub(super) fn take(
         &mut self,
-        now: Time,
+        (now, wall): (Time, Stamp),
         frame: &Frame,
         packet: &Packet,
     ) -> Option<(Segment, Outgoing)> {
         let segment = packet.tcp()?;
         let (src, dst) = (packet.ip.src(), packet.ip.dst());
         let leaves = self.ports.contains(&SocketAddr::new(src, segment.src_port));
+        let arrives = self.ports.contains(&SocketAddr::new(dst, segment.dst_port));
+        // Without a stamp, when it was read is good enough to tell copies.
+        let at = frame.stamp.unwrap_or(wall);
+        if !(leaves || arrives) || self.ledger.is_copy(at, frame) {
+            return None;
+        }
         if frame.direction.is_sent() && leaves {
             let is_ours = self.ledger.captured(segment) || self.late.contains(segment);
             self.kernel_rst += u64::from(segment.flags.rst() && !is_ours);
             return None;
         }
-        let arrives = self.ports.contains(&SocketAddr::new(dst, segment.dst_port));
         // A SYN is somebody's who wants to connect: to the kernel's listener, which is silent too.
         let wants_reset = segment.flags.ack() && !segment.flags.rst();
         let answers = arrives && frame.direction.is_received() && wants_reset;
