@@ -96,3 +96,97 @@ impl Strays {
         self.ledger.sent(segment);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Direction;
+    use crate::wire::{Flags, SeqNumber};
+
+    const OURS: &str = "[fe80::1]:50000";
+    const PEER: &str = "[fe80::2]:80";
+    const MOMENT: (Time, Stamp) = (Time(1), Stamp(1));
+
+    fn watching() -> Strays {
+        let mut strays = Strays::default();
+        strays.watch(address(OURS));
+        strays
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    /// A segment between the two, captured on the interface of this index.
+    fn segment(from: &str, to: &str, flags: Flags, interface: u32) -> (Frame, Packet) {
+        let (from, to) = (address(from), address(to));
+        let segment = Segment {
+            src_port: from.port(),
+            dst_port: to.port(),
+            seq: SeqNumber(7),
+            ack: SeqNumber(1000),
+            flags,
+            ..Segment::default()
+        };
+        let packet = Packet::build(from.ip(), to.ip(), segment, &IpFields::default());
+        let frame = Frame {
+            stamp: Some(Stamp(1)),
+            direction: match from == address(OURS) {
+                true => Direction::Sent,
+                false => Direction::Received,
+            },
+            interface,
+            checksum_pending: false,
+            bytes: packet.emit(),
+        };
+        (frame, packet)
+    }
+
+    #[test]
+    fn whoever_goes_on_with_what_is_over_is_reset_where_it_came_from() {
+        let (frame, packet) = segment(PEER, OURS, Flags::FIN | Flags::ACK, 3);
+        let (reset, outgoing) = watching().take(MOMENT, &frame, &packet).unwrap();
+        assert_eq!((reset.flags, reset.seq), (Flags::RST, SeqNumber(1000)));
+        assert_eq!((outgoing.to, outgoing.scope), (address(PEER).ip(), 3));
+        assert_eq!(Packet::parse(&outgoing.packet).unwrap().tcp(), Some(&reset));
+    }
+
+    #[test]
+    fn neither_a_reset_nor_a_syn_nor_what_is_for_another_port_is_answered() {
+        for (to, flags) in [
+            (OURS, Flags::RST | Flags::ACK),
+            (OURS, Flags::SYN),
+            ("[fe80::1]:50001", Flags::ACK),
+        ] {
+            let (frame, packet) = segment(PEER, to, flags, 3);
+            assert!(watching().take(MOMENT, &frame, &packet).is_none());
+        }
+    }
+
+    #[test]
+    fn a_copy_on_another_interface_is_answered_once() {
+        let mut strays = watching();
+        let answers = [3, 4].map(|interface| {
+            let (frame, packet) = segment(PEER, OURS, Flags::ACK, interface);
+            strays.take(MOMENT, &frame, &packet).is_some()
+        });
+        assert_eq!(answers, [true, false]);
+    }
+
+    #[test]
+    fn a_reset_that_leaves_is_the_kernels_unless_we_sent_it() {
+        let (frame, packet) = segment(OURS, PEER, Flags::RST, 3);
+        let ours = packet.tcp().unwrap().clone();
+        let count = |mut strays: Strays| {
+            assert!(strays.take(MOMENT, &frame, &packet).is_none());
+            strays.kernel_rst()
+        };
+        assert_eq!(count(watching()), 1);
+        let mut sent = watching();
+        sent.sent(ours.clone());
+        assert_eq!(count(sent), 0);
+        let mut late = watching();
+        late.expect(&[ours]);
+        assert_eq!(count(late), 0);
+    }
+}
