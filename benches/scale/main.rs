@@ -95,9 +95,10 @@ fn groups() -> Vec<Group> {
     let sizes: [&[&str]; 3] = [&["10.10.0.0/22"], &["10.10.0.0/19", "10.10.32.0/21"], whole];
     let grown = |words| vec![cycles(words), kernel(words)];
     let mut growth = sizes.map(grown).concat();
-    growth.push(Contender::Ours(Task::silent(), SILENT));
+    let silent: [&[&str]; 2] = [&["10.16.0.0/16"], &["10.16.0.0/12"]];
+    growth.extend(silent.map(|network| Contender::Ours(Task::silent(network), SILENT)));
     groups.push(Group {
-        title: "growth: full cycles with 1,024 to 65,536 hosts, 1,048,576 that never answer",
+        title: "growth: full cycles with 1,024 to 65,536 hosts, 65,536 and 1,048,576 that never answer",
         contenders: growth,
     });
     groups

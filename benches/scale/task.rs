@@ -59,12 +59,12 @@ impl Task {
         }
     }
 
-    /// Hosts that never answer.
-    pub fn silent() -> Task {
+    /// Hosts of a network that never answers.
+    pub fn silent(network: &'static [&'static str]) -> Task {
         Task {
             first: FIRST_SILENT,
             answers: false,
-            ..Task::all_open(&["10.16.0.0/12"])
+            ..Task::all_open(network)
         }
     }
 
