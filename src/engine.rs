@@ -50,6 +50,10 @@ const LATE: Duration = Duration::from_millis(10);
 /// How often to look whether a segment that found no room has left.
 const UNSENT: Duration = Duration::from_millis(100);
 
+/// A target of which no SYN has left this host gets so many: the kernel looks for its neighbour anew,
+/// and tells only of some that it does not find when there are many at a time.
+const MOST_UNSENT: u32 = 10;
+
 /// The owner of segments that belong to no connection.
 const NOBODY: Id = Id::MAX;
 
@@ -484,7 +488,10 @@ impl<L: Link> Engine<L> {
         if let Some(pace) = &self.pace
             && connection.misses_answer(now)
         {
-            let is_silent = pace.is_silent(now, &mut connection.attempts);
+            let never_left = connection.never_left()
+                && self.drops == connection.begun_with()
+                && connection.attempts.sent() < MOST_UNSENT;
+            let is_silent = pace.is_silent(now, &mut connection.attempts) && !never_left;
             if !is_silent || !connection.is_at_last_attempt() {
                 connection.awaits_turn = true;
                 self.repeats.push_back(id);

@@ -198,6 +198,16 @@ impl Connection {
         }
     }
 
+    /// None of its segments was captured leaving.
+    pub(super) fn never_left(&self) -> bool {
+        self.ledger.has_captured_none()
+    }
+
+    /// What the capture had lost when it began.
+    pub(super) fn begun_with(&self) -> u64 {
+        self.begun.drops
+    }
+
     /// Some of its segments could not leave yet.
     pub(super) fn has_unsent(&self) -> bool {
         self.unsent > 0

@@ -42,6 +42,11 @@ impl Ledger {
         !self.awaited.is_empty() && self.sent > self.awaited.len() as u64
     }
 
+    /// Some were sent, and none was captured.
+    pub(super) fn has_captured_none(&self) -> bool {
+        self.sent > 0 && self.awaited.len() as u64 == self.sent
+    }
+
     /// Those that were not captured.
     pub(super) fn missing(&self) -> &[Segment] {
         &self.awaited
