@@ -18,14 +18,6 @@ use lab::{Namespace, PEER_V4, Pair, in_lab, program, tcpshake, wait_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpshake");
 
-/// A peer that has all of 10.10.0.0/16, too.
-fn network() -> Pair {
-    let pair = Pair::new();
-    pair.peer.ip("route add local 10.10.0.0/16 dev lo");
-    pair.client.ip("route add 10.10.0.0/16 via 10.0.0.2");
-    pair
-}
-
 fn drop_port(peer: &Namespace, port: u16) {
     peer.nft(&format!(
         "table ip t {{ chain c {{ type filter hook input priority 0; tcp dport {port} drop; }}; }}"
@@ -54,7 +46,7 @@ fn nothing_is_open_on(peer: &Namespace) {
 #[test]
 fn people_see_a_line_a_target_and_statistics() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen((PEER_V4, 80));
         drop_port(&peer, 82);
         let arguments = ["--end=rst", "-W1s", "--retries=1", "-p80-82", "10.0.0.2"];
@@ -106,7 +98,7 @@ fn without_time(line: &str) -> String {
 #[test]
 fn losses_and_the_pace_are_in_the_summary() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         // Every second SYN is lost, whoever sends it.
         peer.nft(
             "table ip t { chain c { type filter hook input priority 0; \
@@ -138,7 +130,7 @@ fn losses_and_the_pace_are_in_the_summary() {
 #[test]
 fn only_open_ports_are_shown_and_all_are_counted() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen(([0, 0, 0, 0], 80));
         let file = scratch("open.pcapng");
         let targets = [
@@ -200,7 +192,7 @@ fn only_open_ports_are_shown_and_all_are_counted() {
 #[test]
 fn a_signal_in_the_middle_resets_what_is_open_and_sums_up() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let listener = peer.listen(([0, 0, 0, 0], 80));
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
             let arguments = ["--json", "--end=hold", "--hold=1h", "--parallel=4"];
@@ -232,7 +224,7 @@ fn a_signal_in_the_middle_resets_what_is_open_and_sums_up() {
 #[test]
 fn the_deadline_in_the_middle_leaves_targets_that_could_not_be_probed() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen(([0, 0, 0, 0], 80));
         let arguments = ["--json", "--deadline=2s", "--end=hold", "--hold=1h"];
         let run = tcpshake(&client, &arguments);
@@ -249,7 +241,7 @@ fn the_deadline_in_the_middle_leaves_targets_that_could_not_be_probed() {
 #[test]
 fn whoever_closes_the_pipe_in_the_middle_has_read_enough() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen(([0, 0, 0, 0], 80));
         for format in ["--json", "-q", "--color=never"] {
             let mut command = Command::new(PROGRAM);
@@ -273,7 +265,7 @@ fn whoever_closes_the_pipe_in_the_middle_has_read_enough() {
 #[test]
 fn a_full_disk_keeps_whole_lines_and_leaves_nothing_open() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen(([0, 0, 0, 0], 80));
         let (text, code, told) = client.run(|| {
             unshare(CloneFlags::CLONE_NEWNS).unwrap();
@@ -312,7 +304,7 @@ fn lines_of_a_file_are_whole_after_a_signal() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let file = scratch("signal.json");
         let mut command = Command::new(PROGRAM);
         command.args(["--json", "--rate=max", "-p81-99", "10.10.0.0/16"]);
@@ -362,7 +354,7 @@ fn on_a_terminal(client: &Namespace, command: &str) -> (String, bool) {
 #[test]
 fn a_bar_on_a_terminal_leaves_whole_lines_behind() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         drop_port(&peer, 82);
         let run = |command: &str| {
             // Longer than half a second in any case.
@@ -408,7 +400,7 @@ fn a_bar_on_a_terminal_leaves_whole_lines_behind() {
 #[test]
 fn one_target_has_no_bar() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         drop_port(&peer, 82);
         let command = format!("{PROGRAM} -W 900ms --retries 0 10.10.0.1:82");
         let (shown, has_bar) = on_a_terminal(&client, &command);

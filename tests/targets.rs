@@ -15,14 +15,6 @@ use lab::{Finished, PEER_V4, Pair, in_lab, tcpshake};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpshake");
 
-/// A peer that has all of 10.10.0.0/16, too.
-fn network() -> Pair {
-    let pair = Pair::new();
-    pair.peer.ip("route add local 10.10.0.0/16 dev lo");
-    pair.client.ip("route add 10.10.0.0/16 via 10.0.0.2");
-    pair
-}
-
 /// A file of targets, for this test alone.
 struct List(PathBuf);
 
@@ -95,7 +87,7 @@ fn blocks_lists_and_ranges_are_all_that_they_name() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let arguments = ["--json", "-p", "80,7000-7001", "10.10.0.0/28"];
         let more = ["10.10.1.0/31:82", "10.10.2.1:http,8000-8001", "[fd00::2]:9"];
         let finished = tcpshake(&client, &arguments).args(&more).run();
@@ -122,7 +114,7 @@ fn a_file_and_standard_input_hold_a_target_a_line() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let expected = [
             endpoints(block([10, 10, 0, 0], 4), &[80]),
             endpoints(["10.10.1.1".to_string()], &[81, 82]),
@@ -149,7 +141,7 @@ fn a_mistake_in_a_file_stops_the_run_and_one_in_a_stream_does_not() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let list = List::new("mistake", LINES);
         let finished = tcpshake(&client, &["--json", "--targets", list.path()]).run();
         assert_eq!((finished.code(), &*finished.stdout), (2, ""));
@@ -172,7 +164,7 @@ fn a_mistake_in_a_file_stops_the_run_and_one_in_a_stream_does_not() {
 fn what_is_excluded_is_never_probed_whatever_names_it() {
     const HOSTS: &str = "10.10.0.1 one\n10.10.0.2 two\n10.10.0.3 three\n";
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let list = List::new("named", "10.10.0.1:81\none:81\n10.10.0.0/29:81-82\n");
         let not = List::new("excluded", "# not these\n10.10.0.4/31\n10.10.0.6:82\n");
         let capture = peer.capture("srv0", "tcp");
@@ -201,7 +193,7 @@ fn where_nothing_is_left_to_probe_it_is_said() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let excluded: &[&str] = &["10.10.0.0/30:81", "--exclude", "10.10.0.0/24"];
         let by_name: &[&str] = &["one:81", "--exclude", "10.10.0.1"];
         for arguments in [excluded, by_name, &["--targets=-"]] {
@@ -233,7 +225,7 @@ fn shards_are_disjoint_and_together_the_whole() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let targets = ["-p81-83", "10.10.0.0/27", "one", "none", "--targets=-"];
         let run = |shard: &str| {
             let arguments = [
@@ -267,7 +259,7 @@ fn the_seed_decides_on_the_order() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let order = |arguments: &[&str]| {
             let block = ["--json", "-p81-84", "10.10.0.0/28"];
             in_order(&tcpshake(&client, &block).args(arguments).run())
@@ -292,7 +284,7 @@ fn the_seed_decides_on_the_order() {
 #[test]
 fn an_endpoint_is_probed_once_under_its_first_words() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen((PEER_V4, 80));
         let words = [
             "10.0.0.2:http",
@@ -317,7 +309,7 @@ fn an_endpoint_is_probed_once_under_its_first_words() {
 #[test]
 fn a_name_that_is_not_found_is_a_result_and_the_run_goes_on() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen((PEER_V4, 80));
         let arguments = ["--json", "--end=rst", "-p80-81", "nobody.test", "peer"];
         let run = tcpshake(&client, &arguments).args(&["10.10.0.0/29", "nowhere.test:82"]);
@@ -350,7 +342,7 @@ fn a_name_that_is_not_found_is_a_result_and_the_run_goes_on() {
 #[test]
 fn a_name_server_that_does_not_answer_holds_up_no_target() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         peer.nft(
             "table ip t { chain c { type filter hook input priority 0; udp dport 53 drop; }; }",
         );
@@ -387,7 +379,7 @@ fn of_a_name_the_first_address_is_probed_or_all_of_them() {
         let Pair {
             client,
             peer: _peer,
-        } = network();
+        } = Pair::with_a_block();
         let run = |arguments: &[&str]| {
             let run = tcpshake(&client, &["--json", "-p81,82", "many"]);
             each_once(&run.args(arguments).hosts(HOSTS).run())
@@ -405,7 +397,7 @@ fn of_a_name_the_first_address_is_probed_or_all_of_them() {
 #[test]
 fn several_targets_succeed_when_each_has_a_verdict() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen((PEER_V4, 80));
         peer.nft(
             "table ip t { chain c { type filter hook input priority 0; tcp dport 82 drop; \
@@ -435,7 +427,7 @@ fn several_targets_succeed_when_each_has_a_verdict() {
 #[test]
 fn a_target_of_a_live_stream_is_probed_before_the_stream_ends() {
     in_lab(|| {
-        let Pair { client, peer } = network();
+        let Pair { client, peer } = Pair::with_a_block();
         let _listener = peer.listen((PEER_V4, 80));
         let mut command = Command::new(PROGRAM);
         command.args(["--json", "--end=rst", "--targets=-"]);

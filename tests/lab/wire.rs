@@ -27,6 +27,14 @@ impl Pair {
         Pair::with_mtu(1500)
     }
 
+    /// The peer has all of 10.10.0.0/16, too.
+    pub fn with_a_block() -> Pair {
+        let pair = Pair::new();
+        pair.peer.ip("route add local 10.10.0.0/16 dev lo");
+        pair.client.ip("route add 10.10.0.0/16 via 10.0.0.2");
+        pair
+    }
+
     pub fn with_mtu(mtu: u16) -> Pair {
         let (client, peer) = (Namespace::new(), Namespace::new());
         lay_wire(

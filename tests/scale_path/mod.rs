@@ -33,9 +33,9 @@ pub struct Crowd {
 
 impl Crowd {
     pub fn new() -> Crowd {
-        let Pair { client, peer } = Pair::new();
-        client.ip("route add 10.10.0.0/16 via 10.0.0.2\nroute add 10.16.0.0/12 via 10.0.0.2");
-        peer.ip("route add local 10.10.0.0/16 dev lo\nroute add blackhole 10.16.0.0/12");
+        let Pair { client, peer } = Pair::with_a_block();
+        client.ip("route add 10.16.0.0/12 via 10.0.0.2");
+        peer.ip("route add blackhole 10.16.0.0/12");
         for (name, value) in [
             ("net/core/somaxconn", "65535"),
             ("net/ipv4/tcp_max_syn_backlog", "262144"),
