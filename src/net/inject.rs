@@ -2,11 +2,9 @@
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsFd, AsRawFd};
-use std::slice;
+use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg, setsockopt, sockopt,
 };
@@ -14,10 +12,6 @@ use nix::{cmsg_space, libc};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::link::{Outgoing, SendError};
-
-/// How often, and for how many milliseconds each time, a full send buffer is waited for.
-const FULL_RETRIES: u32 = 3;
-const FULL_WAIT: u8 = 10;
 
 /// So many packets leave with one call at most.
 const RUN: usize = 64;
@@ -50,31 +44,12 @@ impl Injector {
         Ok(Injector { v4, v6 })
     }
 
-    /// Sends one whole IP packet. `scope` is the interface index of a link-local IPv6 source or
-    /// destination ([`Route::scope`](super::route::Route::scope)), else 0.
+    /// Sends `packets` in their order, up to the first that is refused. How many left, and why the
+    /// next did not. Never waits.
     ///
-    /// The packet's own source address takes part in the choice of the route, as it does for the
+    /// A packet's own source address takes part in the choice of the route, as it does for the
     /// kernel's sockets. The kernel fills in the IPv4 header checksum and, without DF, a zero IPv4
     /// identification.
-    ///
-    /// # Errors
-    /// [`SendError`]: nothing left this host.
-    pub fn send(&self, packet: &Outgoing) -> Result<(), SendError> {
-        let mut retries = 0;
-        loop {
-            match self.send_run(slice::from_ref(packet)) {
-                Ok(_) => return Ok(()),
-                Err(SendError::Busy(_)) if retries < FULL_RETRIES => {
-                    retries += 1;
-                    self.wait_for_room(packet.to);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Sends `packets` in their order, each as [`Injector::send`] does, up to the first that is
-    /// refused. How many left, and why the next did not. Never waits.
     pub fn send_all(&self, packets: &[Outgoing]) -> (usize, Option<SendError>) {
         let mut sent = 0;
         while sent < packets.len() {
@@ -116,16 +91,6 @@ impl Injector {
                 send(socket, run, ControlMessage::Ipv6PacketInfo(&info)).map_err(refusal_v6)
             }
         }
-    }
-
-    fn wait_for_room(&self, to: IpAddr) {
-        let v6 = self.v6.as_ref().filter(|_| to.is_ipv6());
-        let mut writable = [PollFd::new(
-            v6.unwrap_or(&self.v4).as_fd(),
-            PollFlags::POLLOUT,
-        )];
-        // Whether it became writable shows on the next try.
-        let _ = poll(&mut writable, PollTimeout::from(FULL_WAIT));
     }
 }
 

@@ -22,6 +22,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::slice;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -172,7 +173,9 @@ impl Link for Live {
 
     fn send(&mut self, packet: &[u8], to: IpAddr, scope: u32) -> Result<(), SendError> {
         let packet = packet.to_vec();
-        self.injector.send(&Outgoing { packet, to, scope })
+        let outgoing = Outgoing { packet, to, scope };
+        let (_, refused) = self.injector.send_all(slice::from_ref(&outgoing));
+        refused.map_or(Ok(()), Err)
     }
 
     fn send_all(&mut self, packets: &[Outgoing]) -> (usize, Option<SendError>) {
