@@ -240,11 +240,6 @@ impl<L: Link> Engine<L> {
         self.table.len() - self.closing.count
     }
 
-    /// Neither is any under way, nor one that is over still to be told of.
-    pub fn is_idle(&self) -> bool {
-        self.table.len() == 0 && self.finished.is_empty()
-    }
-
     /// Whether the user has asked to stop.
     pub fn is_interrupted(&self) -> bool {
         self.interrupted

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::cli::{CourseArgs, OutputArgs, ProbeArgs, Rate, SynArgs};
 use crate::expect::Expectation;
-use crate::net::guard::{GuardError, Way};
+use crate::net::guard::GuardError;
 use crate::net::route::{Route, RouteError, Routes};
 use crate::session::{Course, Request};
 use crate::targets::{Feed, NO_GROUPS, Next, Target};
@@ -81,18 +81,10 @@ pub struct Plan {
     pub only: Option<Destination>,
     /// What our SYNs look like, and where they leave from.
     pub syn: SynArgs,
-    /// Initial sequence number, if the user chose one.
-    pub isn: Option<u32>,
-    /// Source port, if the user chose one.
-    pub source_port: Option<u16>,
-    /// Interface, if the user chose one.
-    pub interface: Option<String>,
     /// DSCP of every packet.
     pub dscp: u8,
     /// Don't fragment.
     pub dont_fragment: bool,
-    /// The guard's way, if the user chose one.
-    pub guard: Option<Way>,
     /// What to do after the SYN-ACK.
     pub course: Course,
     /// What to send once connected.
@@ -177,12 +169,8 @@ pub fn plan(args: &ProbeArgs) -> Result<(Plan, Feed), Problem> {
     let plan = Plan {
         only,
         syn: syn.clone(),
-        isn: syn.isn,
-        source_port: syn.source_port,
-        interface: syn.interface.clone(),
         dscp: syn.dscp.unwrap_or(0),
         dont_fragment: !syn.no_df,
-        guard: syn.guard,
         course: course(&args.course),
         request,
         schedule: schedule(&args.course),

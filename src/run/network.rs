@@ -94,7 +94,7 @@ fn open_link(
     guards: Vec<Guard>,
     stamping: Option<&Stamping>,
 ) -> Result<Live, Problem> {
-    let link = Live::open(guards, plan.interface.as_deref()).map_err(open_problem)?;
+    let link = Live::open(guards, plan.syn.interface.as_deref()).map_err(open_problem)?;
     privs::drop_all().map_err(|error| {
         Problem::host(
             "no-privilege",

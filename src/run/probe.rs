@@ -60,7 +60,7 @@ pub(super) fn aim(plan: &Plan, departure: &Departure, flow: Flow) -> Probe {
             Config {
                 local_port: flow.local.port(),
                 remote_port: flow.remote.port(),
-                iss: SeqNumber(plan.isn.unwrap_or_else(random::u32)),
+                iss: SeqNumber(plan.syn.isn.unwrap_or_else(random::u32)),
                 window: syn.window,
                 options: syn.options.clone(),
                 syn_flags: syn.flags,

@@ -73,7 +73,7 @@ impl<'a> Sources<'a> {
             past: HashMap::new(),
         };
         let mut guards = Vec::new();
-        let ports = match plan.source_port {
+        let ports = match plan.syn.source_port {
             None => plan.rounds().min(AT_ONCE),
             Some(_) => 1,
         };
@@ -82,7 +82,7 @@ impl<'a> Sources<'a> {
             for _ in 0..ports {
                 let guard = match guard(plan, wanted, |port| taboo == Some(port)) {
                     Err(GuardError::Other(error)) if lacks_ipv6(wanted, &error) => break,
-                    opened => opened.map_err(|error| guard_problem(error, plan.source_port))?,
+                    opened => opened.map_err(|error| guard_problem(error, plan.syn.source_port))?,
                 };
                 sources.add(wanted, &guard);
                 guards.push(guard);
@@ -92,7 +92,7 @@ impl<'a> Sources<'a> {
     }
 
     fn all_wanted(&self) -> Vec<SocketAddr> {
-        let port = self.plan.source_port.unwrap_or(0);
+        let port = self.plan.syn.source_port.unwrap_or(0);
         match &self.plan.only {
             Some(only) => {
                 let way = only.way.as_ref().ok();
@@ -104,7 +104,7 @@ impl<'a> Sources<'a> {
 
     /// What the guard for a route is asked for.
     fn wanted(&self, route: &Route) -> SocketAddr {
-        let port = self.plan.source_port.unwrap_or(0);
+        let port = self.plan.syn.source_port.unwrap_or(0);
         if self.plan.is_several() {
             let [v4, v6] = EVERYWHERE;
             let ip = if route.source.is_ipv4() { v4 } else { v6 };
@@ -235,7 +235,7 @@ impl<'a> Sources<'a> {
         let taboo = (route.source == remote.ip()).then_some(remote.port());
         while seen.len() < TRIES {
             let guard = guard(self.plan, wanted, |port| taboo == Some(port))
-                .map_err(|error| guard_problem(error, self.plan.source_port))?;
+                .map_err(|error| guard_problem(error, self.plan.syn.source_port))?;
             let local = route.local(guard.port());
             match self.past(local, remote, now) {
                 None => return Ok(guard),
@@ -288,7 +288,7 @@ fn guard(
     // Held until another is found, so that it is not given again.
     let mut refused = Vec::new();
     loop {
-        let guard = Guard::open(wanted, plan.guard)?;
+        let guard = Guard::open(wanted, plan.syn.guard)?;
         if !taboo(guard.port()) {
             return Ok(guard);
         }
