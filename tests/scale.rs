@@ -3,6 +3,7 @@
 
 mod lab;
 mod scale_path;
+mod stage;
 
 use std::net::SocketAddr;
 use std::thread;
@@ -13,6 +14,7 @@ use nix::sys::signal::Signal;
 use lab::{Namespace, Segment, in_lab, tcpshake, wait_until};
 use scale_path::outcome::Outcome;
 use scale_path::{Crowd, server, width};
+use stage::counter;
 
 const ENDS: [&str; 8] = [
     "fin",
@@ -122,7 +124,7 @@ fn what_our_own_queue_loses_changes_no_verdict() {
         let ask = ["--end", "syn-rst", "--parallel", "20000", "-p", "80,81"];
         let probe = crowd.at_full_speed(&ask).args(&["10.10.0.0/19"]);
         let running = probe.with_only(&["net_raw"]).spawn();
-        stop_for(&running, Duration::from_secs(1));
+        stop_for(&crowd, &running, Duration::from_secs(1));
         let outcome = Outcome::of(&running.finish(), 1 << 14);
         outcome.verdicts_are(|target| match target.port() {
             80 => "open",
@@ -138,7 +140,7 @@ fn a_pause_in_the_middle_changes_no_verdict() {
         for ask in [&["--end", "fin"][..], &["-W", "300ms", "--retries", "0"]] {
             let probe = crowd.at_full_speed(ask).args(&["-p", "80,81"]);
             let running = probe.args(&["10.10.0.0/19"]).spawn();
-            stop_for(&running, Duration::from_secs(2));
+            stop_for(&crowd, &running, Duration::from_secs(2));
             Outcome::of(&running.finish(), 1 << 14).verdicts_are(|target| match target.port() {
                 80 => "open",
                 _ => "closed",
@@ -147,9 +149,13 @@ fn a_pause_in_the_middle_changes_no_verdict() {
     });
 }
 
-/// In the middle: a part of the targets has been probed.
-fn stop_for(running: &lab::Running, time: Duration) {
-    thread::sleep(Duration::from_millis(500));
+/// In the middle: the peer has heard of a part of the targets.
+fn stop_for(crowd: &Crowd, running: &lab::Running, time: Duration) {
+    let heard = || counter(&crowd.peer, "Tcp", "InSegs");
+    let before = heard();
+    wait_until("the run is under way", || {
+        (heard() > before + 2000).then_some(())
+    });
     running.signal(Signal::SIGSTOP);
     thread::sleep(time);
     running.signal(Signal::SIGCONT);
